@@ -112,6 +112,30 @@ def cut_network(work: Work) -> None:
     work.inputs = [input_tensor(work, i) for i in range(len(work.body.inputs))]
 
 
+def check_cut(work: Work) -> None:
+    """Body and tail, one after the other, against the whole float network, on one sample: a wrong cut must not pass for quantisation noise."""
+    sample = work.calibration[0].network
+    core = ov.Core()
+    whole = core.compile_model(work.original, "CPU", FLOAT)(narrow(sample, work.original))
+    middle = core.compile_model(work.body, "CPU", FLOAT)(sample)
+    found = [middle[o] for o in range(len(work.body.outputs))]
+    if work.tail is not None:
+        after = core.compile_model(work.tail, "CPU", FLOAT)(found)
+        found = [after[i] for i in range(len(work.tail.outputs))]
+    kept = work.options.keep_results or range(len(work.original.outputs))
+    for index, value in zip(kept, found, strict=True):
+        if value.shape != whole[index].shape or not np.isfinite(value).all():
+            raise CompileError(f"Result {index} of the cut network has the shape {value.shape} or values that are not finite; name the cut with --cut TENSOR.")
+        work.cut_error = max(work.cut_error, float(np.abs(value - whole[index]).max(initial=0)))
+        if not np.allclose(value, whole[index], rtol=1e-3, atol=1e-3 * max(float(np.abs(whole[index]).max(initial=0)), 1e-6)):
+            raise CompileError(f"Result {index} of the cut network differs from the whole one by {work.cut_error:.3g}; name the cut with --cut TENSOR.")
+
+
+def narrow(sample: dict[str, np.ndarray], model: ov.Model) -> dict[str, np.ndarray]:
+    """Leaves out the channels that widen_input added."""
+    return {i.get_any_name(): sample[i.get_any_name()][tuple(slice(d) for d in i.get_shape())] for i in model.inputs}
+
+
 def input_tensor(work: Work, index: int) -> BorderTensor:
     options = work.options
     node = work.body.inputs[index]
@@ -164,6 +188,7 @@ def samples(work: Work, sets: Sequence[PictureSet]) -> list[Sample]:
 def choose_ranges(work: Work) -> None:
     """Scale and zero point of each border tensor, and the outputs' names."""
     work.step("ranges")
+    check_cut(work)
     specs = output_options(work)
     for index in reversed(range(len(specs))):
         if len(specs[index]) > 1:
@@ -314,7 +339,7 @@ def write(work: Work, directory: Path, mark: str) -> dict:
     package.write_json(directory / "model.json", model)
     graphs = {"postamble": model["postamble_graph"], "preamble": model["preamble_graph"]}
     package.write_json(directory / "manifest.json", package.manifest_json(options.batch, work.inputs, work.outputs, graphs))
-    return report.write(directory, work, model, table, mark, versions())
+    return report.write(directory, work, model, mark, versions())
 
 
 def image_json(work: Work) -> dict | None:

@@ -48,7 +48,7 @@ def build(tail: ov.Model | None, parts: Sequence[Parts], results: Results, batch
     values = [join(builder, part, batch) for part in parts]
     if tail is not None:
         values = translate(tail, values, builder)
-    outputs = finish_results(builder, values, results, finish)
+    outputs = finish_results(builder, values, results, finish, {t.name for t in tensors})
     return builder.model({t.name: [batch, *t.layout.nchw[1:]] for t in tensors}, outputs)
 
 
@@ -77,7 +77,7 @@ def restore(builder: Builder, tensor: BorderTensor, batch: int) -> str:
     return builder.add("Reshape", [value, builder.constant(np.array([batch, *form.shape[1:]], np.int64))])
 
 
-def finish_results(builder: Builder, values: list[str], results: Results, finish: Finish) -> dict[str, tuple[int, list]]:
+def finish_results(builder: Builder, values: list[str], results: Results, finish: Finish, taken: set[str]) -> dict[str, tuple[int, list]]:
     if finish.kind == "ssd":
         encodings, logits = ssd_results(results)
         count, classes = results.shapes[logits][1:]
@@ -85,12 +85,15 @@ def finish_results(builder: Builder, values: list[str], results: Results, finish
         batch = results.shapes[logits][0]
         return {"boxes": (TensorProto.FLOAT, [batch, count, 4]), "scores": (TensorProto.FLOAT, [batch, count, classes]),
                 "selected": (TensorProto.INT64, [None, 3])}
+    if finish.kind == "softmax" and len(values) != 1:
+        raise CompileError(f"The recipe asks for a softmax, which needs one result; the network has {results.names}.")
     outputs = {}
     for value, name, shape, kind in zip(values, results.names, results.shapes, results.types, strict=True):
         if finish.kind == "softmax":
-            builder.add("Softmax", [value], name, axis=-1)
-        else:
-            builder.add("Identity", [value], name)
+            name = "probabilities"
+        elif name in taken:  # a card's output has the result's name; ONNX names are unique
+            name = f"{name}_result"
+        builder.add("Softmax", [value], name, axis=-1) if finish.kind == "softmax" else builder.add("Identity", [value], name)
         outputs[name] = (TYPES[kind], shape)
     return outputs
 

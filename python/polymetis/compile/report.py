@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import measure, package
+from . import measure, package, page
 
 if TYPE_CHECKING:
     from .pipeline import Work
 
 
-def write(directory: Path, work: Work, model: dict, table: list[dict], mark: str, versions: dict[str, str]) -> dict:
+def write(directory: Path, work: Work, model: dict, mark: str, versions: dict[str, str]) -> dict:
     """Writes both files; answers report.json's content."""
     options = work.options
     value = {
-        "name": options.name, "task": options.task, "content_hash": model["content_hash"], "fingerprint": mark,
+        "name": options.name, "task": options.task, "content_hash": model["content_hash"], "fingerprint": mark, "producer": package.PRODUCER,
+        "versions": versions, "computer": {"cpus": os.cpu_count(), "machine": platform.machine()}, "source": options.provenance,
         "figures": work.figures, "bounds": options.bounds, "misses": measure.misses(work.figures, options.bounds),
+        "outside_the_card": {"operators": list(work.cut), "added": options.finish.kind, "dropped_results": dropped(work),
+                             "greatest_difference_of_the_cut": work.cut_error},
+        "tensors": {"inputs": model["inputs"], "outputs": model["outputs"]},
+        "sizes": {"source_bytes": options.source.stat().st_size, "graph_bytes": model["files"]["graph.bin"]["bytes"],
+                  "weight_bytes": model["weight_bytes"], "activation_bytes": model["activation_bytes"]},
+        "quantisation": {"preset": options.quantisation.preset, "bias_correction": options.quantisation.bias_correction,
+                         "overflow_fix": options.quantisation.overflow_fix, "kept_in_float": list(options.quantisation.keep_float),
+                         "seed": options.quantisation.seed},
+        "calibration": [s.name for s in work.calibration], "held_out": [s.name for s in work.held_out],
     }
     package.write_json(directory / "report.json", value)
+    (directory / "report.html").write_text(page.render(value, page.examples(work)))
     return value
+
+
+def dropped(work: Work) -> list[int]:
+    kept = work.options.keep_results
+    return [] if kept is None else [i for i in range(len(work.original.outputs)) if i not in kept]
+
+
+def summary(report: dict) -> str:
+    """One line a package, and one a missed bound."""
+    figures = ", ".join(f"{k.removesuffix('_max')} {v:.4g}" for k, v in report["figures"].items())
+    return "\n".join([f"{report['name']}: {figures}", *(f"  bound missed: {m}" for m in report["misses"])])
