@@ -25,12 +25,10 @@ from .postamble import Results, build
 from .quantiser import quantise_network
 from .runners import FLOAT, FloatRunner, Host, Int8Runner
 from .samples import Sample, from_arrays, from_picture
-from .source import fix_shapes, last_line, prepare, read_network
+from .source import last_line, name_nodes, prepare, read_network
 
 Progress = Callable[[str, float], None]
 """Called with the step's name and its share done, 0 to 1."""
-
-STEPS = ("read", "cut", "pictures", "ranges", "quantise", "border", "agreement", "speed", "write")
 
 
 @dataclass
@@ -193,6 +191,7 @@ def choose_ranges(work: Work) -> None:
     for index in reversed(range(len(specs))):
         if len(specs[index]) > 1:
             work.body = split_result(work.body, index, [list(s.channels) for s in specs[index]])
+    name_nodes(work.body)
     flat = [s for group in specs for s in group]
     compiled = ov.Core().compile_model(work.body, "CPU", FLOAT)
     low, high = np.full(len(flat), np.inf), np.full(len(flat), -np.inf)
@@ -347,6 +346,3 @@ def image_json(work: Work) -> dict | None:
         return None
     image = work.options.image
     return {"colour": image.colour, "resize": image.resize, "crop": image.crop, "interpolation": image.interpolation}
-
-
-__all__ = ["STEPS", "Options", "compile_package", "fix_shapes"]
