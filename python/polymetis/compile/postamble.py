@@ -24,6 +24,8 @@ class Finish:
     kind: str = ""
     """'' (nothing), 'softmax' (the last dimension of the only result) or 'ssd'."""
     ssd: SsdOptions | None = None
+    results: tuple[str, ...] = ()
+    """Names for the network's results, instead of its own."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def build(tail: ov.Model | None, parts: Sequence[Parts], results: Results, batch
     """
     tensors = [t for part in parts for t in part.tensors]
     same = all(len(p.tensors) == 1 and len(p.tensors[0].layout.shape) == 4 and p.tensors[0].layout.axes == (0, 2, 3, 1) for p in parts)
-    if tail is None and same and not finish.kind:
+    if tail is None and same and finish == Finish():
         return None
     builder = Builder()
     values = [join(builder, part, batch) for part in parts]
@@ -87,11 +89,12 @@ def finish_results(builder: Builder, values: list[str], results: Results, finish
                 "selected": (TensorProto.INT64, [None, 3])}
     if finish.kind == "softmax" and len(values) != 1:
         raise CompileError(f"The recipe asks for a softmax, which needs one result; the network has {results.names}.")
+    names = finish.results or results.names
+    if len(names) != len(values):
+        raise CompileError(f"The recipe names {len(names)} results, the network has {len(values)}: {', '.join(results.names)}.")
     outputs = {}
-    for value, name, shape, kind in zip(values, results.names, results.shapes, results.types, strict=True):
-        if finish.kind == "softmax":
-            name = "probabilities"
-        elif name in taken:  # a card's output has the result's name; ONNX names are unique
+    for value, name, shape, kind in zip(values, names, results.shapes, results.types, strict=True):
+        if name in taken:  # a card's output has the result's name; ONNX names are unique
             name = f"{name}_result"
         builder.add("Softmax", [value], name, axis=-1) if finish.kind == "softmax" else builder.add("Identity", [value], name)
         outputs[name] = (TYPES[kind], shape)

@@ -87,8 +87,6 @@ def options_of(folder: Path, downloads: Path) -> Options:
     check_keys(recipe, KEYS, str(path))
     package = source_package(recipe, path)
     sets = picture_packages(folder.parent)
-    ssd = dict(recipe.get("postamble", {}))
-    finish = Finish(kind := ssd.pop("kind", ""), make(SsdOptions, ssd, f"{path}: [postamble]") if kind == "ssd" else None)
     seed = recipe.get("seed", 0)
     pictures = {
         key: tuple(picture_set(t, folder, downloads, sets, seed, f"{path}: [[{key}]]") for t in recipe.get(key, ())) for key in ("calibration", "held_out")
@@ -99,10 +97,20 @@ def options_of(folder: Path, downloads: Path) -> Options:
         batch=recipe.get("batch", 1), image=make(ImageSpec, recipe.get("image", {}), f"{path}: [image]"),
         channels=recipe.get("channels", "auto"), calibration=pictures["calibration"], held_out=pictures["held_out"],
         keep_results=tuple(recipe["keep_results"]) if "keep_results" in recipe else None, cut=tuple(recipe.get("cut", ())),
-        outputs=tuple(output(t, f"{path}: [[output]]") for t in recipe.get("output", ())), finish=finish,
+        outputs=tuple(output(t, f"{path}: [[output]]") for t in recipe.get("output", ())), finish=finish(recipe.get("postamble", {}), f"{path}: [postamble]"),
         quantisation=make(Quantisation, {"seed": seed, **recipe.get("quantise", {})}, f"{path}: [quantise]"),
         bounds=recipe.get("bounds", {}), provenance=dict(recipe["source"]),
     )
+
+
+def finish(table: dict[str, Any], where: str) -> Finish:
+    kind = table.get("kind", "")
+    rest = {k: v for k, v in table.items() if k not in ("kind", "results")}
+    if kind not in ("", "softmax", "ssd"):
+        raise CompileError(f"{where}: asks for the kind {kind!r}; known are softmax and ssd.")
+    if kind != "ssd":
+        check_keys(rest, (), where)
+    return Finish(kind, make(SsdOptions, rest, where) if kind == "ssd" else None, tuple(table.get("results", ())))
 
 
 def reader(source: dict[str, Any], path: Path):

@@ -51,11 +51,12 @@ class Builder:
 
     def model(self, inputs: dict[str, list[int]], outputs: dict[str, tuple[int, list]], name: str = "postamble") -> onnx.ModelProto:
         """`inputs`: float32 shapes by name; `outputs`: (element type, shape) by name. Raises onnx.checker.ValidationError for a wrong graph."""
+        used = {name for node in self.nodes for name in node.input}
         graph = helper.make_graph(
             self.nodes, name,
             [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs.items()],
             [helper.make_tensor_value_info(n, t, s) for n, (t, s) in outputs.items()],
-            self.constants,
+            [c for c in self.constants if c.name in used],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="polymetis")
         onnx.checker.check_model(model, full_check=True)
