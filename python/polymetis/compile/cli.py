@@ -56,6 +56,7 @@ def add_network_arguments(group) -> None:
     group.add_argument("--keep-result", action="append", type=int, default=[], metavar="I", help="keep result I and drop the others; may be given often")
     group.add_argument("--preset", choices=("mixed", "performance"), default="mixed", help="NNCF's preset (%(default)s)")
     group.add_argument("--bias-correction", choices=("fast", "accurate"), default="fast", help="accurate takes longer (%(default)s)")
+    group.add_argument("--speed-pairs", type=int, default=12, metavar="N", help="pairs of slices to compare speed with, 0.4 s each; 0: none (%(default)s)")
     group.add_argument("--seed", type=int, default=0, help="(%(default)s)")
 
 
@@ -111,7 +112,7 @@ def options_asked(arguments: argparse.Namespace):
                         three(arguments.std, "--std")),
         channels=arguments.channels, calibration=calibration, held_out=held_out, keep_results=tuple(arguments.keep_result) or None,
         cut=tuple(arguments.cut), quantisation=Quantisation(arguments.preset, arguments.bias_correction, seed=arguments.seed),
-        provenance={"file": arguments.model.name},
+        provenance={"file": arguments.model.name}, speed_pairs=arguments.speed_pairs,
     )
 
 

@@ -30,6 +30,8 @@ from .source import last_line, name_nodes, prepare, read_network
 Progress = Callable[[str, float], None]
 """Called with the step's name and its share done, 0 to 1."""
 
+MAX_BATCH = 64
+
 
 @dataclass
 class Work:
@@ -65,6 +67,8 @@ def compile_package(options: Options, target: Path, progress: Progress = lambda 
 
     Raises CompileError; then, and when interrupted, `target` is as it was.
     """
+    if not 1 <= options.batch <= MAX_BATCH:
+        raise CompileError(f"{options.name}: asked for batch {options.batch}; a package has 1 to {MAX_BATCH} frames a run.")
     mark = fingerprint(options)
     if package.check_target(target, mark, force):
         return json.loads((target / "report.json").read_text())
