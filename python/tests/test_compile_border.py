@@ -7,7 +7,7 @@ from openvino import opset13 as ops
 from polymetis.compile import batch, border, layout
 from polymetis.compile.border import BorderTensor, add_border, widen_input
 from polymetis.compile.errors import CompileError
-from polymetis.compile.pipeline import grid
+from polymetis.compile.ranges import grid
 
 RANDOM = np.random.default_rng(3)
 
@@ -69,7 +69,7 @@ def test_a_widened_picture_input_gives_the_same_and_ignores_the_fourth_channel()
     picture = {"mean": (10.0, 20.0, 30.0), "std": (2.0, 4.0, 8.0)}
     enter = tensor("in", (1, 3, 8, 16), "first", layout.input_padding, 1 / 255, -128, **picture)
     leave = tensor("out", (1, 4, 8, 16), "first", layout.output_padding, 16.0, 0)
-    narrow, wide = convolution(), convolution().clone()
+    narrow = convolution()
     wide = narrow.clone()
     assert widen_input(wide, 0, 4)
     wide_tensor = border.BorderTensor(**{**enter.__dict__, "wide": True})
@@ -94,7 +94,7 @@ def test_every_frame_of_a_batch_is_its_own():
     enter = tensor("in", (1, 3, 8, 16), "first", layout.input_padding, 0.5, 0)
     leave = tensor("out", (1, 4, 8, 16), "first", layout.output_padding, 0.5, 0)
     q = RANDOM.integers(-128, 128, enter.shape(3)).astype(np.int8)
-    one, three = convolution(), None
+    one = convolution()
     three = one.clone()
     batch.set_batch(three, 3, "x")
     together = run(add_border(three, [enter], [leave]), q)

@@ -10,8 +10,11 @@ def found(*boxes):
     scores = np.zeros((1, len(boxes), 3), np.float32)
     for i, (label, score, _) in enumerate(boxes):
         scores[0, i, label] = score
-    return {"boxes": np.array([[b for *_, b in boxes]], np.float32).reshape(1, -1, 4), "scores": scores,
-            "selected": np.array([[0, label, i] for i, (label, *_) in enumerate(boxes)]).reshape(-1, 3)}
+    return {
+        "boxes": np.array([[b for *_, b in boxes]], np.float32).reshape(1, -1, 4),
+        "scores": scores,
+        "selected": np.array([[0, label, i] for i, (label, *_) in enumerate(boxes)]).reshape(-1, 3),
+    }
 
 
 LEFT, RIGHT, NEAR_LEFT = (0, 0, 1, 0.4), (0, 0.6, 1, 1), (0, 0.05, 1, 0.45)

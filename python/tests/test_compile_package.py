@@ -12,9 +12,21 @@ import xxhash
 from polymetis.compile import cli, layout
 
 MANIFEST_KEYS = {
-    "quantized_model_file", "quantize_params", "dequantize_params", "input_shapes", "output_shapes", "input_shapes_original",
-    "output_shapes_original", "n_padded_ch_inputs", "n_padded_ch_outputs", "input_tensor_layout", "preprocess_graph", "postprocess_graph",
-    "model_lib_file", "model_params_file", "manifest_version",
+    "quantized_model_file",
+    "quantize_params",
+    "dequantize_params",
+    "input_shapes",
+    "output_shapes",
+    "input_shapes_original",
+    "output_shapes_original",
+    "n_padded_ch_inputs",
+    "n_padded_ch_outputs",
+    "input_tensor_layout",
+    "preprocess_graph",
+    "postprocess_graph",
+    "model_lib_file",
+    "model_params_file",
+    "manifest_version",
 }
 
 
@@ -100,7 +112,7 @@ def test_the_report_names_pictures_figures_and_what_was_cut(package):
     assert [o.split()[0] for o in report["outside_the_card"]["operators"]] == ["Transpose", "Reshape", "Sigmoid"]
     assert report["outside_the_card"]["greatest_difference_of_the_cut"] < 1e-4
     page = (package / "report.html").read_text()
-    assert "signal_to_noise_db" in page and "http" not in page and "src=\"data:" in page
+    assert "signal_to_noise_db" in page and "http" not in page and 'src="data:' in page
 
 
 def test_a_second_run_writes_nothing(package):
@@ -161,7 +173,17 @@ def test_a_network_that_takes_arrays(tmp_path):
 
 def test_json_goes_to_stdout(tmp_path, capsys):
     model = tiny_networks.classifier(tmp_path / "net.onnx")
-    arguments = [str(model), "-o", str(tmp_path / "p"), "--imageset", str(tiny_networks.pictures(tmp_path / "i")), "--task", "classification", "--speed-pairs", "0",
-                 "--json"]
+    arguments = [
+        str(model),
+        "-o",
+        str(tmp_path / "p"),
+        "--imageset",
+        str(tiny_networks.pictures(tmp_path / "i")),
+        "--task",
+        "classification",
+        "--speed-pairs",
+        "0",
+        "--json",
+    ]
     assert cli.main(arguments) == 0
     assert "top1_agreement" in json.loads(capsys.readouterr().out)["figures"]

@@ -57,19 +57,22 @@ def refused(tmp_path, text, match):
         recipe.options_of(folder, tmp_path)
 
 
-@pytest.mark.parametrize(("text", "match"), [
-    ("task = ", "recipe.toml: is not TOML"),
-    ("tasks = 1\n" + GOOD, "recipe.toml: has the unknown key 'tasks'"),
-    ("task = 'other'", r"recipe.toml: \[source\] has no 'registry'"),
-    (GOOD + "reader = 'keras'\n", "asks for the reader 'keras'; known are efficientnet_lite0"),
-    (GOOD + "[image]\nmeans = [1]\n", r"\[image\]: has the unknown key 'means'"),
-    (GOOD + "[quantise]\npresets = 1\n", r"\[quantise\]: has the unknown key"),
-    (GOOD + "[postamble]\nkind = 'yolo'\n", "asks for the kind 'yolo'"),
-    (GOOD + "[postamble]\nkind = 'ssd'\n", r"\[postamble\]: .*maps"),
-    (GOOD + "[[output]]\nlow = 1\n", r"\[\[output\]\]: .*name"),
-    (GOOD + "[[calibration]]\nset = 'sets'\n", "names the set 'sets'; pictures.toml has set"),
-    (GOOD + "[[held_out]]\nset = 'set'\nfiles = ['b.jpg']\n", "names 'b.jpg', which is not in the set"),
-])
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("task = ", "recipe.toml: is not TOML"),
+        ("tasks = 1\n" + GOOD, "recipe.toml: has the unknown key 'tasks'"),
+        ("task = 'other'", r"recipe.toml: \[source\] has no 'registry'"),
+        (GOOD + "reader = 'keras'\n", "asks for the reader 'keras'; known are efficientnet_lite0"),
+        (GOOD + "[image]\nmeans = [1]\n", r"\[image\]: has the unknown key 'means'"),
+        (GOOD + "[quantise]\npresets = 1\n", r"\[quantise\]: has the unknown key"),
+        (GOOD + "[postamble]\nkind = 'yolo'\n", "asks for the kind 'yolo'"),
+        (GOOD + "[postamble]\nkind = 'ssd'\n", r"\[postamble\]: .*maps"),
+        (GOOD + "[[output]]\nlow = 1\n", r"\[\[output\]\]: .*name"),
+        (GOOD + "[[calibration]]\nset = 'sets'\n", "names the set 'sets'; pictures.toml has set"),
+        (GOOD + "[[held_out]]\nset = 'set'\nfiles = ['b.jpg']\n", "names 'b.jpg', which is not in the set"),
+    ],
+)
 def test_a_wrong_recipe_is_refused(tmp_path, text, match):
     refused(tmp_path, text, match)
 

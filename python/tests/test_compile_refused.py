@@ -8,8 +8,15 @@ from polymetis.compile import cli, pipeline
 
 @pytest.fixture
 def good(tmp_path):
-    return [str(tiny_networks.detector(tmp_path / "net.onnx")), "-o", str(tmp_path / "out"), "--imageset", str(tiny_networks.pictures(tmp_path / "i")),
-            "--speed-pairs", "0"]
+    return [
+        str(tiny_networks.detector(tmp_path / "net.onnx")),
+        "-o",
+        str(tmp_path / "out"),
+        "--imageset",
+        str(tiny_networks.pictures(tmp_path / "i")),
+        "--speed-pairs",
+        "0",
+    ]
 
 
 def refused(arguments, capsys, *words):

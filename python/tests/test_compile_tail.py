@@ -15,6 +15,7 @@ from polymetis.compile.source import read_network
 from polymetis.compile.ssd import SsdOptions, anchors
 
 FLOAT = {"INFERENCE_PRECISION_HINT": "f32"}
+NO_FINISH = Finish()
 
 
 def parts_of(body):
@@ -25,12 +26,15 @@ def parts_of(body):
     return made
 
 
-def postamble_of(path, finish=Finish()):
+def postamble_of(path, finish=NO_FINISH):
     model = read_network(path)
     split = cut.split(model)
     outputs = (split.tail or model).outputs
-    results = Results([sorted(o.get_names())[0] for o in model.outputs], [list(o.get_shape()) for o in outputs],
-                      [o.get_element_type().get_type_name() for o in outputs])
+    results = Results(
+        [sorted(o.get_names())[0] for o in model.outputs],
+        [list(o.get_shape()) for o in outputs],
+        [o.get_element_type().get_type_name() for o in outputs],
+    )
     return model, split, postamble.build(split.tail, parts_of(split.body), results, 1, finish)
 
 
@@ -64,17 +68,28 @@ def chain(path, build, shape=None):
 
 
 TAILS = {
-    "slice": lambda n: n.op("Slice", ["c", n.const("s", np.array([1, -1])), n.const("e", np.array([5, -100])), n.const("a", np.array([1, 3])),
-                                      n.const("k", np.array([2, -1]))], "out"),
+    "slice": lambda n: n.op(
+        "Slice",
+        ["c", n.const("s", np.array([1, -1])), n.const("e", np.array([5, -100])), n.const("a", np.array([1, 3])), n.const("k", np.array([2, -1]))],
+        "out",
+    ),
     "gather": lambda n: n.op("Gather", ["c", n.const("i", np.array([5, 0, 2]))], "out", axis=1),
-    "exp_log_clip": lambda n: n.op("Log", [n.op("Clip", [n.op("Exp", ["c"], "e"), n.const("lo", np.float32(0.5)), n.const("hi", np.float32(2))], "k")],
-                                   "out"),
+    "exp_log_clip": lambda n: n.op(
+        "Log", [n.op("Clip", [n.op("Exp", ["c"], "e"), n.const("lo", np.float32(0.5)), n.const("hi", np.float32(2))], "k")], "out"
+    ),
     "reduce": lambda n: n.op("ReduceMax", [n.op("Softmax", ["c"], "s", axis=1)], "out", axes=[1], keepdims=0),
     "sum": lambda n: n.op("ReduceSum", [n.op("Sigmoid", ["c"], "s"), n.const("a", np.array([2, 3]))], "out", keepdims=1),
-    "concat_unsqueeze": lambda n: n.op("Unsqueeze", [n.op("Concat", [n.op("Sigmoid", ["c"], "s"), n.op("Neg", ["c"], "m")], "k", axis=2),
-                                                     n.const("a", np.array([2]))], "out"),
-    "grid_arithmetic": lambda n: n.op("Mul", [n.op("Add", [n.op("Sigmoid", ["c"], "s"), n.const("g", np.arange(20, dtype=np.float32).reshape(1, 1, 4, 5))],
-                                                   "p"), n.const("k", np.float32(8))], "out"),
+    "concat_unsqueeze": lambda n: n.op(
+        "Unsqueeze", [n.op("Concat", [n.op("Sigmoid", ["c"], "s"), n.op("Neg", ["c"], "m")], "k", axis=2), n.const("a", np.array([2]))], "out"
+    ),
+    "grid_arithmetic": lambda n: n.op(
+        "Mul",
+        [
+            n.op("Add", [n.op("Sigmoid", ["c"], "s"), n.const("g", np.arange(20, dtype=np.float32).reshape(1, 1, 4, 5))], "p"),
+            n.const("k", np.float32(8)),
+        ],
+        "out",
+    ),
     "power_sqrt": lambda n: n.op("Sqrt", [n.op("Pow", [n.op("Sigmoid", ["c"], "s"), n.const("two", np.float32(3))], "p")], "out"),
     "matmul": lambda n: n.op("MatMul", [n.op("Softmax", ["c"], "s", axis=3), n.const("w", np.arange(10, dtype=np.float32).reshape(5, 2))], "out"),
     "tile_expand": lambda n: n.op("Tile", [n.op("Sigmoid", ["c"], "s"), n.const("r", np.array([1, 2, 1, 1]))], "out"),
@@ -96,7 +111,9 @@ def test_top_k_gives_values_and_places(tmp_path):
 
 
 def test_an_operator_without_translation_is_named(tmp_path):
-    path = chain(tmp_path / "n.onnx", lambda n: n.op("ScatterND", ["c", n.const("i", np.array([[0, 1, 2, 3]])), n.const("u", np.ones(1, np.float32))], "out"))
+    path = chain(
+        tmp_path / "n.onnx", lambda n: n.op("ScatterND", ["c", n.const("i", np.array([[0, 1, 2, 3]])), n.const("u", np.ones(1, np.float32))], "out")
+    )
     with pytest.raises(CompileError, match="ScatterNDUpdate.*--cut TENSOR"):
         postamble_of(path)
 

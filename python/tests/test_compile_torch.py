@@ -59,8 +59,12 @@ def weights_file(path, state, storages):
 
 def test_tensors_come_with_their_strides(tmp_path):
     data = np.arange(12, dtype=np.float32)
-    state = OrderedDict(plain=tensor("FloatStorage", "0", 12, 0, (3, 4), (4, 1)), turned=tensor("FloatStorage", "0", 12, 0, (4, 3), (1, 4)),
-                        part=tensor("FloatStorage", "0", 12, 5, (2,), (3,)), count=tensor("LongStorage", "1", 1, 0, (1,), (1,)))
+    state = OrderedDict(
+        plain=tensor("FloatStorage", "0", 12, 0, (3, 4), (4, 1)),
+        turned=tensor("FloatStorage", "0", 12, 0, (4, 3), (1, 4)),
+        part=tensor("FloatStorage", "0", 12, 5, (2,), (3,)),
+        count=tensor("LongStorage", "1", 1, 0, (1,), (1,)),
+    )
     found = read_weights(weights_file(tmp_path / "w.pth", state, {"0": data, "1": np.array([7], np.int64)}))
     np.testing.assert_array_equal(found["plain"], data.reshape(3, 4))
     np.testing.assert_array_equal(found["turned"], data.reshape(3, 4).T)
@@ -68,8 +72,10 @@ def test_tensors_come_with_their_strides(tmp_path):
     assert found["count"].tolist() == [7] and all(v.flags.c_contiguous for v in found.values())
 
 
-@pytest.mark.parametrize(("module", "name"), [("os", "system"), ("builtins", "eval"), ("torch", "load"), ("torch.nn.modules.linear", "Linear"),
-                                              ("collections", "namedtuple")])
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("os", "system"), ("builtins", "eval"), ("torch", "load"), ("torch.nn.modules.linear", "Linear"), ("collections", "namedtuple")],
+)
 def test_any_other_name_is_refused_and_not_called(tmp_path, module, name):
     canary = tmp_path / "called"
     path = weights_file(tmp_path / "w.pth", {"a": Named(module, name, f"touch {canary}")}, {})

@@ -33,7 +33,9 @@ class Net:
 
     def save(self, path: Path, inputs: dict[str, list], outputs: dict[str, list | None]) -> Path:
         value = lambda n, s: helper.make_tensor_value_info(n, TensorProto.FLOAT, s)  # noqa: E731
-        graph = helper.make_graph(self.nodes, "tiny", [value(n, s) for n, s in inputs.items()], [value(n, s) for n, s in outputs.items()], self.weights)
+        graph = helper.make_graph(
+            self.nodes, "tiny", [value(n, s) for n, s in inputs.items()], [value(n, s) for n, s in outputs.items()], self.weights
+        )
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
         return path
 

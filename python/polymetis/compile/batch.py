@@ -35,7 +35,7 @@ def open_batch(node: ov.Node) -> None:
     if values and values[0] == 1:
         fixed = ops.constant(np.array([0, *values[1:]], np.int64))
         node.input(1).replace_source_output(fixed.output(0))
-        node.set_attributes({"special_zero": True}) if hasattr(node, "set_attributes") else node.set_attribute("special_zero", True)
+        node.set_attribute("special_zero", True)
 
 
 def refusal(what: str, batch: int) -> CompileError:

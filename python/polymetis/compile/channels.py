@@ -32,7 +32,7 @@ def split_result(model: ov.Model, index: int, groups: list[list[int]]) -> ov.Mod
 def bias_and_work(node: ov.Node) -> tuple[ov.Node | None, ov.Node]:
     bias = node if node.get_type_name() == "Add" else None
     work = node.input_value(0).get_node() if bias else node
-    constant = [v for v in (work.input_values()[1:] + (bias.input_values()[1:] if bias else []))]
+    constant = work.input_values()[1:] + (bias.input_values()[1:] if bias else [])
     if work.get_type_name() != "Convolution" or any(v.get_node().get_type_name() != "Constant" for v in constant):
         raise CompileError(f"The recipe splits the channels of {node.get_friendly_name()!r}, which is not a convolution with constant weights.")
     return bias, work
@@ -41,8 +41,15 @@ def bias_and_work(node: ov.Node) -> tuple[ov.Node | None, ov.Node]:
 def take_channels(work: ov.Node, bias: ov.Node | None, channels: np.ndarray) -> ov.Node:
     attributes = work.get_attributes()
     weights = work.input_value(1).get_node().data[channels]
-    value = ops.convolution(work.input_value(0), ops.constant(np.ascontiguousarray(weights)), attributes["strides"], attributes["pads_begin"],
-                            attributes["pads_end"], attributes["dilations"], attributes["auto_pad"])
+    value = ops.convolution(
+        work.input_value(0),
+        ops.constant(np.ascontiguousarray(weights)),
+        attributes["strides"],
+        attributes["pads_begin"],
+        attributes["pads_end"],
+        attributes["dilations"],
+        attributes["auto_pad"],
+    )
     if bias is None:
         return value
     return ops.add(value, ops.constant(np.ascontiguousarray(bias.input_value(1).get_node().data[:, channels])))

@@ -18,6 +18,8 @@ EPILOG = """examples:
 --imageset is a folder of pictures, or of .npz files with an array for each input of a network that takes no pictures. Without --held-out every
 fourth file is kept from calibration to check with. Exit status: 0 done, 1 an error, 3 done but a bound of the recipe was missed."""
 
+BESIDE_RECIPE = frozenset(("output", "recipe", "downloads", "force", "json", "batch"))
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `run` reads."""
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", type=Path, metavar="MODEL", help=".onnx or .tflite, batch 1, static shapes")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the package's folder")
     parser.add_argument("--recipe", type=Path, metavar="DIR", help="folder of a recipe.toml, instead of MODEL; fetches what it names")
-    parser.add_argument("--downloads", type=Path, default=Path("build/downloads"), metavar="DIR", help="where a recipe's files are kept (%(default)s)")
+    parser.add_argument("--downloads", type=Path, default=Path("build/downloads"), metavar="DIR", help="a recipe's files (%(default)s)")
     parser.add_argument("--force", action="store_true", help="replace DIR")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     add_picture_arguments(parser.add_argument_group("pictures"))
@@ -42,7 +44,7 @@ def add_picture_arguments(group) -> None:
     group.add_argument("--std", type=float, nargs="+", default=[255.0], metavar="S", help="one value or three (255)")
     group.add_argument("--colour", choices=("RGB", "BGR"), default="RGB", help="the network's order of colours (%(default)s)")
     group.add_argument("--resize", choices=("stretch", "crop"), default="stretch", help="how pictures get the input's size (%(default)s)")
-    group.add_argument("--crop", type=float, default=1.0, metavar="SHARE", help="with --resize crop: the square's share of the shorter side (%(default)s)")
+    group.add_argument("--crop", type=float, default=1.0, metavar="SHARE", help="of --resize crop: share of the shorter side (%(default)s)")
     group.add_argument("--interpolation", choices=("linear", "cubic", "area"), default="linear", help="(%(default)s)")
 
 
@@ -50,13 +52,13 @@ def add_network_arguments(group) -> None:
     group.add_argument("--name", help="the package's name (default: MODEL's)")
     group.add_argument("--task", choices=("detection", "pose", "classification", "other"), default="other", help="(%(default)s)")
     group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
-    group.add_argument("--batch", type=int, default=1, metavar="N", help="frames a run, which is cores an instance, 1 to 64 (%(default)s)")
+    group.add_argument("--batch", type=int, metavar="N", help="frames a run, which is cores an instance, 1 to 64 (the recipe's, else 1)")
     group.add_argument("--channels", choices=("auto", "first", "last"), default="auto", help="where the input has its channels (%(default)s)")
-    group.add_argument("--cut", action="append", default=[], metavar="TENSOR", help="end the card's part here; may be given often (found automatically)")
-    group.add_argument("--keep-result", action="append", type=int, default=[], metavar="I", help="keep result I and drop the others; may be given often")
+    group.add_argument("--cut", action="append", default=[], metavar="TENSOR", help="end the card's part here; repeatable (found automatically)")
+    group.add_argument("--keep-result", action="append", type=int, default=[], metavar="I", help="keep result I, drop the others; repeatable")
     group.add_argument("--preset", choices=("mixed", "performance"), default="mixed", help="NNCF's preset (%(default)s)")
     group.add_argument("--bias-correction", choices=("fast", "accurate"), default="fast", help="accurate takes longer (%(default)s)")
-    group.add_argument("--speed-pairs", type=int, default=12, metavar="N", help="pairs of slices to compare speed with, 0.4 s each; 0: none (%(default)s)")
+    group.add_argument("--speed-pairs", type=int, default=12, metavar="N", help="0.4 s each to compare speed (%(default)s)")
     group.add_argument("--seed", type=int, default=0, help="(%(default)s)")
 
 
@@ -89,10 +91,21 @@ def compile_asked(arguments: argparse.Namespace, console: Console) -> dict:
     if arguments.recipe and arguments.model:
         raise CompileError(f"Asked to compile {arguments.model} and the recipe {arguments.recipe}; name one of them.")
     if arguments.recipe:
-        return compile_recipe(arguments.recipe.resolve(), arguments.downloads, arguments.output, console, arguments.force)
+        refuse_beside_recipe(arguments)
+        return compile_recipe(arguments.recipe.resolve(), arguments.downloads, arguments.output, console, arguments.force, arguments.batch)
     options = options_asked(arguments)
     with bar(options.name, console) as show:
         return compile_package(options, arguments.output, show, arguments.force)
+
+
+def refuse_beside_recipe(arguments: argparse.Namespace) -> None:
+    """What a recipe says cannot be said on the command line too."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    usual = vars(parser.parse_args(["-o", "."]))
+    both = [k for k, v in usual.items() if getattr(arguments, k) != v and k not in BESIDE_RECIPE]
+    if both:
+        raise CompileError(f"Asked for the recipe {arguments.recipe} and for --{both[0].replace('_', '-')}, which the recipe says; leave one out.")
 
 
 def options_asked(arguments: argparse.Namespace):
@@ -107,12 +120,27 @@ def options_asked(arguments: argparse.Namespace):
     if arguments.labels and not labels:
         raise CompileError(f"{arguments.labels}: asked to read labels, but there are none; give a text file with one label a line.")
     return Options(
-        name=arguments.name or arguments.model.stem, source=arguments.model, task=arguments.task, labels=labels, batch=arguments.batch,
-        image=ImageSpec(arguments.colour, arguments.resize, arguments.crop, arguments.interpolation, three(arguments.mean, "--mean"),
-                        three(arguments.std, "--std")),
-        channels=arguments.channels, calibration=calibration, held_out=held_out, keep_results=tuple(arguments.keep_result) or None,
-        cut=tuple(arguments.cut), quantisation=Quantisation(arguments.preset, arguments.bias_correction, seed=arguments.seed),
-        provenance={"file": arguments.model.name}, speed_pairs=arguments.speed_pairs,
+        name=arguments.name or arguments.model.stem,
+        source=arguments.model,
+        task=arguments.task,
+        labels=labels,
+        batch=1 if arguments.batch is None else arguments.batch,
+        image=ImageSpec(
+            arguments.colour,
+            arguments.resize,
+            arguments.crop,
+            arguments.interpolation,
+            three(arguments.mean, "--mean"),
+            three(arguments.std, "--std"),
+        ),
+        channels=arguments.channels,
+        calibration=calibration,
+        held_out=held_out,
+        keep_results=tuple(arguments.keep_result) or None,
+        cut=tuple(arguments.cut),
+        quantisation=Quantisation(arguments.preset, arguments.bias_correction, seed=arguments.seed),
+        provenance={"file": arguments.model.name},
+        speed_pairs=arguments.speed_pairs,
     )
 
 
@@ -126,12 +154,14 @@ def picture_sets(arguments: argparse.Namespace):
     from .pictures import PictureSet
 
     if not arguments.imageset:
-        raise CompileError(f"{arguments.model}: quantising needs pictures of the kind that the network will see; name a folder of them with --imageset.")
+        raise CompileError(f"{arguments.model}: quantising needs pictures of the kind that the network will see; name their folder with --imageset.")
     files = list_files(arguments.imageset)
     held_out = list_files(arguments.held_out) if arguments.held_out else files[3::4]
     files = [f for f in files if f not in held_out][: arguments.samples]
     if not files or not held_out:
-        raise CompileError(f"{arguments.imageset}: has too few pictures to calibrate with some and to check with others; give at least four, or --held-out.")
+        raise CompileError(
+            f"{arguments.imageset}: has too few pictures to calibrate with some and check with others; give four or more, or --held-out."
+        )
     return (PictureSet(tuple(files)),), (PictureSet(tuple(held_out)),)
 
 

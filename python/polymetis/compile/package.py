@@ -34,24 +34,42 @@ def content_hash(files: dict[str, dict]) -> str:
 
 
 def tensor_json(tensor: BorderTensor, batch: int) -> dict:
-    return {"name": tensor.name, "dtype": "int8", "shape": tensor.shape(batch), "padding": tensor.padding, "scale": tensor.scale,
-            "zero_point": tensor.zero_point}
+    return {
+        "name": tensor.name,
+        "dtype": "int8",
+        "shape": tensor.shape(batch),
+        "padding": tensor.padding,
+        "scale": tensor.scale,
+        "zero_point": tensor.zero_point,
+    }
 
 
-def model_json(directory: Path, description: dict, batch: int, inputs: Sequence[BorderTensor], outputs: Sequence[BorderTensor],
-               image: dict | None) -> dict:
+def model_json(
+    directory: Path, description: dict, batch: int, inputs: Sequence[BorderTensor], outputs: Sequence[BorderTensor], image: dict | None
+) -> dict:
     """`description`: name, task, labels, weight_bytes, activation_bytes. The files are those in `directory`."""
     files = {n: {"bytes": (directory / n).stat().st_size, "xxh3_128": file_hash(directory / n)} for n in HASHED if (directory / n).is_file()}
     labels = {"labels": description["labels"]} if description["labels"] else {}
     return {
-        "format_version": FORMAT_VERSION, "producer": PRODUCER, "name": description["name"], "task": description["task"], **labels,
-        "content_hash": content_hash(files), "files": files, "batch": batch,
-        "inputs": [tensor_json(t, batch) for t in inputs], "outputs": [tensor_json(t, batch) for t in outputs],
+        "format_version": FORMAT_VERSION,
+        "producer": PRODUCER,
+        "name": description["name"],
+        "task": description["task"],
+        **labels,
+        "content_hash": content_hash(files),
+        "files": files,
+        "batch": batch,
+        "inputs": [tensor_json(t, batch) for t in inputs],
+        "outputs": [tensor_json(t, batch) for t in outputs],
         **({"image": image} if image else {}),
-        "input_tensor_layout": "NHWC", "graph": "graph.xml", "weights": "graph.bin", "layer_table": "layers.json",
+        "input_tensor_layout": "NHWC",
+        "graph": "graph.xml",
+        "weights": "graph.bin",
+        "layer_table": "layers.json",
         "preamble_graph": "preamble.onnx" if "preamble.onnx" in files else "",
         "postamble_graph": "postamble.onnx" if "postamble.onnx" in files else "",
-        "weight_bytes": description["weight_bytes"], "activation_bytes": description["activation_bytes"],
+        "weight_bytes": description["weight_bytes"],
+        "activation_bytes": description["activation_bytes"],
     }
 
 
@@ -60,13 +78,20 @@ def manifest_json(batch: int, inputs: Sequence[BorderTensor], outputs: Sequence[
     flat = lambda t: [n for pair in t.padding for n in pair]  # noqa: E731
     return {
         "quantized_model_file": "graph.xml",
-        "quantize_params": [[t.scale, t.zero_point] for t in inputs], "dequantize_params": [[t.scale, t.zero_point] for t in outputs],
-        "input_shapes": [t.shape(batch) for t in inputs], "output_shapes": [t.shape(batch) for t in outputs],
+        "quantize_params": [[t.scale, t.zero_point] for t in inputs],
+        "dequantize_params": [[t.scale, t.zero_point] for t in outputs],
+        "input_shapes": [t.shape(batch) for t in inputs],
+        "output_shapes": [t.shape(batch) for t in outputs],
         "input_shapes_original": [[batch, *t.layout.nchw[1:]] for t in inputs],
         "output_shapes_original": [[batch, *t.layout.nchw[1:]] for t in outputs],
-        "n_padded_ch_inputs": [flat(t) for t in inputs], "n_padded_ch_outputs": [flat(t) for t in outputs],
-        "input_tensor_layout": "NHWC", "preprocess_graph": graphs.get("preamble", ""), "postprocess_graph": graphs.get("postamble", ""),
-        "model_lib_file": "model.json", "model_params_file": "graph.bin", "manifest_version": "1.1",
+        "n_padded_ch_inputs": [flat(t) for t in inputs],
+        "n_padded_ch_outputs": [flat(t) for t in outputs],
+        "input_tensor_layout": "NHWC",
+        "preprocess_graph": graphs.get("preamble", ""),
+        "postprocess_graph": graphs.get("postamble", ""),
+        "model_lib_file": "model.json",
+        "model_params_file": "graph.bin",
+        "manifest_version": "1.1",
     }
 
 

@@ -17,8 +17,24 @@ if TYPE_CHECKING:
 MAX_EXAMPLES = 6
 WIDTH = 480
 FLOAT_COLOUR, INT8_COLOUR = (80, 200, 80), (60, 60, 255)
-BONES = ((11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (11, 23), (12, 24), (23, 24), (23, 25), (25, 27), (24, 26), (26, 28), (27, 31), (28, 32),
-         (0, 11), (0, 12))
+BONES = (
+    (11, 12),
+    (11, 13),
+    (13, 15),
+    (12, 14),
+    (14, 16),
+    (11, 23),
+    (12, 24),
+    (23, 24),
+    (23, 25),
+    (25, 27),
+    (24, 26),
+    (26, 28),
+    (27, 31),
+    (28, 32),
+    (0, 11),
+    (0, 12),
+)
 STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{border-bottom:1px solid #d5dae0;padding:.25rem .9rem .25rem 0;text-align:left;
 vertical-align:top}th{font-weight:600}.miss{color:#b00020}.ok{color:#146c2e}figure{display:inline-block;margin:0 1rem 1rem 0}
@@ -28,19 +44,30 @@ img{max-width:100%}figcaption{font-size:.85em;color:#57606a}code{font-size:.9em}
 def render(report: dict, pictures: list[tuple[str, np.ndarray]]) -> str:
     figures = [(k.removesuffix("_max"), f"{v:.4g}", bound_text(report, k)) for k, v in report["figures"].items()]
     outside = report["outside_the_card"]
-    tensors = [(t["name"], "x".join(map(str, t["shape"])), padding_text(t["padding"]), f"{t['scale']:.6g}", t["zero_point"])
-               for side in ("inputs", "outputs") for t in report["tensors"][side]]
+    tensors = [
+        (t["name"], "x".join(map(str, t["shape"])), padding_text(t["padding"]), f"{t['scale']:.6g}", t["zero_point"])
+        for side in ("inputs", "outputs")
+        for t in report["tensors"][side]
+    ]
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(report['name'])}</title><style>{STYLE}</style>",
         f"<h1>{escape(report['name'])}</h1><p>{escape(verdict(report))} int8 of this compiler on a virtual card, against float on pictures that were "
         "not used to calibrate; no prediction for another compiler.</p>",
-        "<h2>int8 against float</h2>", table(("figure", "value", "bound"), figures), gallery(pictures),
+        "<h2>int8 against float</h2>",
+        table(("figure", "value", "bound"), figures),
+        gallery(pictures),
         "<h2>Outside the card</h2>",
         f"<p>{escape(outside_text(outside))}</p>",
-        "<h2>Tensors at the border</h2>", table(("name", "padded NHWC", "padding", "scale", "zero point"), tensors),
-        "<h2>Sizes</h2>", table(("what", "bytes"), [(k.removesuffix("_bytes").replace("_", " "), f"{v:,}") for k, v in report["sizes"].items()]),
-        "<h2>How</h2>", table(("what", "value"), how(report)),
-        "<h2>Pictures</h2>", name_list("Calibrated with", report["calibration"]), name_list("Checked with", report["held_out"]), "</html>",
+        "<h2>Tensors at the border</h2>",
+        table(("name", "padded NHWC", "padding", "scale", "zero point"), tensors),
+        "<h2>Sizes</h2>",
+        table(("what", "bytes"), [(k.removesuffix("_bytes").replace("_", " "), f"{v:,}") for k, v in report["sizes"].items()]),
+        "<h2>How</h2>",
+        table(("what", "value"), how(report)),
+        "<h2>Pictures</h2>",
+        name_list("Calibrated with", report["calibration"]),
+        name_list("Checked with", report["held_out"]),
+        "</html>",
     ]
     return "\n".join(parts)
 
@@ -74,8 +101,13 @@ def padding_text(padding: list[list[int]]) -> str:
 
 
 def how(report: dict) -> list[tuple[str, str]]:
-    flat = {**report["source"], **report["quantisation"], **report["versions"], "CPUs": report["computer"]["cpus"],
-            "content hash": report["content_hash"]}
+    flat = {
+        **report["source"],
+        **report["quantisation"],
+        **report["versions"],
+        "CPUs": report["computer"]["cpus"],
+        "content hash": report["content_hash"],
+    }
     return [(k.replace("_", " "), escape(", ".join(v) if isinstance(v, list) else str(v))) for k, v in flat.items()]
 
 
@@ -131,6 +163,6 @@ def draw_boxes(canvas: np.ndarray, outputs: dict[str, np.ndarray], colour: tuple
 
 def draw_bones(canvas: np.ndarray, outputs: dict[str, np.ndarray], colour: tuple, thickness: int) -> None:
     points = keypoints(outputs) * canvas.shape[1] / 256
-    place = [tuple(int(round(v)) for v in p) for p in points]
+    place = [tuple(round(float(v)) for v in p) for p in points]
     for a, b in BONES:
         cv2.line(canvas, place[a], place[b], colour, thickness, cv2.LINE_AA)

@@ -15,11 +15,11 @@ import onnx
 import openvino as ov
 
 from . import batch as batching
-from . import cut, layers, layout, measure, package, report
+from . import cut, layers, layout, measure, package, ranges, report
 from .border import BorderTensor, add_border, widen_input
 from .channels import Parts, split_result
 from .errors import CompileError
-from .options import Options, OutputOptions
+from .options import Options
 from .pictures import PictureSet, load
 from .postamble import Results, build
 from .quantiser import quantise_network
@@ -31,6 +31,8 @@ Progress = Callable[[str, float], None]
 """Called with the step's name and its share done, 0 to 1."""
 
 MAX_BATCH = 64
+NO_CONTENT = frozenset(("__init__", "__main__", "cli", "fetch", "progress", "recipe", "recipes"))
+"""Modules of this compiler that change nothing in a package."""
 
 
 @dataclass
@@ -89,7 +91,8 @@ def fingerprint(options: Options) -> str:
     digest.update(json.dumps(plain, sort_keys=True, default=lambda v: getattr(v, "name", str(v))).encode())
     digest.update(json.dumps(versions()).encode())
     pictures = [path for one in (*options.calibration, *options.held_out) for path in (*one.paths, *([one.crops] if one.crops else []))]
-    for path in (options.source, *pictures, *sorted(Path(__file__).parent.glob("*.py"))):
+    own = [p for p in sorted(Path(__file__).parent.glob("*.py")) if p.stem not in NO_CONTENT]
+    for path in (options.source, *pictures, *own):
         if not path.is_file():
             raise CompileError(f"{path}: asked to read it, but there is no such file; check the path.")
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
@@ -126,11 +129,17 @@ def check_cut(work: Work) -> None:
         found = [after[i] for i in range(len(work.tail.outputs))]
     kept = work.options.keep_results or range(len(work.original.outputs))
     for index, value in zip(kept, found, strict=True):
-        if value.shape != whole[index].shape or not np.isfinite(value).all():
-            raise CompileError(f"Result {index} of the cut network has the shape {value.shape} or values that are not finite; name the cut with --cut TENSOR.")
-        work.cut_error = max(work.cut_error, float(np.abs(value - whole[index]).max(initial=0)))
-        if not np.allclose(value, whole[index], rtol=1e-3, atol=1e-3 * max(float(np.abs(whole[index]).max(initial=0)), 1e-6)):
-            raise CompileError(f"Result {index} of the cut network differs from the whole one by {work.cut_error:.3g}; name the cut with --cut TENSOR.")
+        wanted = whole[index].astype(np.float64)
+        if value.shape != wanted.shape or not np.isfinite(value).all():
+            raise CompileError(
+                f"Result {index} of the cut network has the shape {value.shape} instead of {wanted.shape}, or values that are not finite; "
+                "name the cut with --cut TENSOR."
+            )
+        work.cut_error = max(work.cut_error, float(np.abs(value - wanted).max(initial=0)))
+        if not np.allclose(value, wanted, rtol=1e-3, atol=1e-3 * max(float(np.abs(wanted).max(initial=0)), 1e-6)):
+            raise CompileError(
+                f"Result {index} of the cut network differs from the whole one by {work.cut_error:.3g}; name the cut with --cut TENSOR."
+            )
 
 
 def narrow(sample: dict[str, np.ndarray], model: ov.Model) -> dict[str, np.ndarray]:
@@ -181,7 +190,11 @@ def samples(work: Work, sets: Sequence[PictureSet]) -> list[Sample]:
             with np.load(path) as arrays:
                 found.append(from_arrays(path.name, dict(arrays), names))
         except (OSError, ValueError, AttributeError) as error:
-            raise CompileError(f"{path}: the network takes arrays by name ({', '.join(names)}), and this is not an .npz file of them.") from error
+            asked = ", ".join(f"{i.get_any_name()} {list(i.get_shape())}" for i in work.body.inputs)
+            raise CompileError(
+                f"{path}: was given for a network whose inputs ({asked}) are not one picture of 1 or 3 channels; "
+                "give .npz files with an array for each input."
+            ) from error
     if not found:
         raise CompileError("No .npz file was named; give at least one to calibrate with and one to check with.")
     return found
@@ -191,44 +204,16 @@ def choose_ranges(work: Work) -> None:
     """Scale and zero point of each border tensor, and the outputs' names."""
     work.step("ranges")
     check_cut(work)
-    specs = output_options(work)
-    for index in reversed(range(len(specs))):
-        if len(specs[index]) > 1:
-            work.body = split_result(work.body, index, [list(s.channels) for s in specs[index]])
+    groups = ranges.output_groups(work.options.outputs, automatic_names(work), work.body)
+    for index in reversed(range(len(groups))):
+        if len(groups[index]) > 1:
+            work.body = split_result(work.body, index, [list(s.channels) for s in groups[index]])
     name_nodes(work.body)
-    flat = [s for group in specs for s in group]
-    compiled = ov.Core().compile_model(work.body, "CPU", FLOAT)
-    low, high = np.full(len(flat), np.inf), np.full(len(flat), -np.inf)
-    for number, sample in enumerate(work.calibration):
-        found = compiled(sample.network)
-        for i in range(len(flat)):
-            low[i], high[i] = min(low[i], found[i].min()), max(high[i], found[i].max())
-        work.step("ranges", number / len(work.calibration))
-    tensors = iter([output_tensor(work.body.outputs[i], s, low[i], high[i]) for i, s in enumerate(flat)])
-    work.parts = [Parts(tuple(next(tensors) for _ in group), tuple(s.channels for s in group)) for group in specs]
+    work.parts = ranges.choose(work.body, groups, work.calibration, lambda share: work.step("ranges", share))
     names = [i.get_any_name() for i in work.body.inputs]
-    work.inputs = [t if t.scale else ranged_input(t, [s.network[n] for s in work.calibration]) for t, n in zip(work.inputs, names, strict=True)]
-
-
-def output_options(work: Work) -> list[list[OutputOptions]]:
-    """For each result of the body, the border tensors that carry it."""
-    count = len(work.body.outputs)
-    named = work.options.outputs
-    if not named:
-        return [[OutputOptions(name)] for name in automatic_names(work)]
-    groups: list[list[OutputOptions]] = [[] for _ in range(count)]
-    for number, one in enumerate(named):
-        place = one.of if one.of is not None else number
-        if not 0 <= place < count:
-            raise CompileError(f"The recipe names {len(named)} outputs, the cut of this network has {count}; name exactly those.")
-        groups[place].append(one)
-    if not all(groups) or len({o.name for o in named}) != len(named):
-        raise CompileError(f"The recipe names {len(named)} outputs, the cut of this network has {count}; name each once.")
-    for place, group in enumerate(groups):
-        channels = work.body.outputs[place].get_shape()[1]
-        if len(group) > 1 and sorted(c for o in group for c in o.channels) != list(range(channels)):
-            raise CompileError(f"The recipe splits output {place} into parts that are not its channels 0..{channels - 1}, each once.")
-    return groups
+    work.inputs = [
+        t if t.scale else ranges.ranged_input(t, [s.network[n] for s in work.calibration]) for t, n in zip(work.inputs, names, strict=True)
+    ]
 
 
 def automatic_names(work: Work) -> list[str]:
@@ -236,28 +221,6 @@ def automatic_names(work: Work) -> list[str]:
     if work.tail is None:
         return [o.get_any_name() if o.get_names() else f"output_{i}" for i, o in enumerate(work.original.outputs)][: len(work.body.outputs)]
     return [f"output_{i}" for i in range(len(work.body.outputs))]
-
-
-def output_tensor(node: ov.Output, spec: OutputOptions, low: float, high: float) -> BorderTensor:
-    form = layout.layout_of(tuple(node.get_shape()), "first", f"The card's output {spec.name!r}")
-    scale, zero = grid(spec.low if spec.low is not None else low, spec.high if spec.high is not None else high, spec.half_step_at)
-    return BorderTensor(spec.name, form, layout.output_padding(form.nhwc), scale, zero)
-
-
-def ranged_input(tensor: BorderTensor, values: list[np.ndarray]) -> BorderTensor:
-    scale, zero = grid(min(v.min() for v in values), max(v.max() for v in values), None)
-    return dataclasses.replace(tensor, scale=scale, zero_point=zero)
-
-
-def grid(low: float, high: float, half_step_at: float | None) -> tuple[float, int]:
-    """Scale and zero point of 256 steps over low..high and 0, so that 0 is a step."""
-    low, high = min(float(low), 0.0), max(float(high), 0.0)
-    scale = (high - low) / 255 or 1 / 255
-    if half_step_at:
-        scale = abs(half_step_at) / (max(int(abs(half_step_at) / scale), 0) + 0.5)
-        if (high - low) / 255 > scale:
-            scale = abs(half_step_at) / (max(round(abs(half_step_at) / scale - 0.5) - 1, 0) + 0.5)
-    return scale, int(np.clip(round(-128 - low / scale), -128, 127))
 
 
 def quantise(work: Work) -> None:
@@ -319,8 +282,13 @@ def compare_speed(work: Work) -> None:
     batching.set_batch(body, options.batch, str(options.source))
     done = iter(range(1, options.speed_pairs + 1))
     core = ov.Core()
-    work.figures |= measure.speed(core.compile_model(body, "CPU", FLOAT), core.compile_model(work.graph, "CPU", FLOAT), options.speed_pairs,
-                                  options.slice_seconds, lambda: work.step("speed", next(done) / options.speed_pairs))
+    work.figures |= measure.speed(
+        core.compile_model(body, "CPU", FLOAT),
+        core.compile_model(work.graph, "CPU", FLOAT),
+        options.speed_pairs,
+        options.slice_seconds,
+        lambda: work.step("speed", next(done) / options.speed_pairs),
+    )
 
 
 def write(work: Work, directory: Path, mark: str) -> dict:
@@ -330,14 +298,21 @@ def write(work: Work, directory: Path, mark: str) -> dict:
         if work.postamble is not None:
             onnx.save(work.postamble, directory / "postamble.onnx")
     except (OSError, RuntimeError) as error:
-        raise CompileError(f"{directory.parent}: asked to write a package there, but writing failed ({last_line(error)}); is the disk full?") from error
+        raise CompileError(
+            f"{directory.parent}: asked to write a package there, but writing failed ({last_line(error)}); is the disk full?"
+        ) from error
     body = work.body.clone()
     batching.set_batch(body, options.batch, str(options.source))
     table = layers.layer_table(body)
     package.write_json(directory / "layers.json", {"format_version": package.FORMAT_VERSION, "layers": table})
     border = [int(np.prod(t.shape(options.batch))) for t in (*work.inputs, *work.outputs)]
-    description = {"name": options.name, "task": options.task, "labels": list(options.labels),
-                   "weight_bytes": sum(layer["weight_bytes"] for layer in table), "activation_bytes": layers.activation_bytes(body, border)}
+    description = {
+        "name": options.name,
+        "task": options.task,
+        "labels": list(options.labels),
+        "weight_bytes": sum(layer["weight_bytes"] for layer in table),
+        "activation_bytes": layers.activation_bytes(body, border),
+    }
     model = package.model_json(directory, description, options.batch, work.inputs, work.outputs, image_json(work))
     package.write_json(directory / "model.json", model)
     graphs = {"postamble": model["postamble_graph"], "preamble": model["preamble_graph"]}

@@ -85,8 +85,11 @@ def finish_results(builder: Builder, values: list[str], results: Results, finish
         count, classes = results.shapes[logits][1:]
         add_decoder(builder, values[encodings], values[logits], finish.ssd, classes)
         batch = results.shapes[logits][0]
-        return {"boxes": (TensorProto.FLOAT, [batch, count, 4]), "scores": (TensorProto.FLOAT, [batch, count, classes]),
-                "selected": (TensorProto.INT64, [None, 3])}
+        return {
+            "boxes": (TensorProto.FLOAT, [batch, count, 4]),
+            "scores": (TensorProto.FLOAT, [batch, count, classes]),
+            "selected": (TensorProto.INT64, [None, 3]),
+        }
     if finish.kind == "softmax" and len(values) != 1:
         raise CompileError(f"The recipe asks for a softmax, which needs one result; the network has {results.names}.")
     names = finish.results or results.names

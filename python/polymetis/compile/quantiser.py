@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ def quantise_network(model: ov.Model, samples: Sequence[dict[str, np.ndarray]], 
 
     Raises CompileError when NNCF refuses.
     """
+    os.environ.setdefault("NNCF_CI", "1")  # NNCF then reports its use to nobody
     import nncf  # slow to import
 
     nncf.set_log_level(logging.ERROR)
@@ -47,8 +49,12 @@ def quantise_network(model: ov.Model, samples: Sequence[dict[str, np.ndarray]], 
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # NNCF draws its own bars
             return nncf.quantize(
-                model, nncf.Dataset(list(samples), read), subset_size=len(samples), preset=nncf.QuantizationPreset(options.preset),
-                fast_bias_correction=options.bias_correction == "fast", advanced_parameters=advanced,
+                model,
+                nncf.Dataset(list(samples), read),
+                subset_size=len(samples),
+                preset=nncf.QuantizationPreset(options.preset),
+                fast_bias_correction=options.bias_correction == "fast",
+                advanced_parameters=advanced,
                 ignored_scope=nncf.IgnoredScope(names=list(options.keep_float), validate=True) if options.keep_float else None,
             )
     except nncf.ValidationError as error:

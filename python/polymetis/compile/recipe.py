@@ -89,17 +89,27 @@ def options_of(folder: Path, downloads: Path) -> Options:
     sets = picture_packages(folder.parent)
     seed = recipe.get("seed", 0)
     pictures = {
-        key: tuple(picture_set(t, folder, downloads, sets, seed, f"{path}: [[{key}]]") for t in recipe.get(key, ())) for key in ("calibration", "held_out")
+        key: tuple(picture_set(t, folder, downloads, sets, seed, f"{path}: [[{key}]]") for t in recipe.get(key, ()))
+        for key in ("calibration", "held_out")
     }
     return Options(
-        name=recipe.get("name", folder.name), source=downloads / package.folder / package.members[0].kept_name,
-        read=reader(recipe["source"], path), task=recipe.get("task", "other"), labels=tuple(recipe.get("labels", ())),
-        batch=recipe.get("batch", 1), image=make(ImageSpec, recipe.get("image", {}), f"{path}: [image]"),
-        channels=recipe.get("channels", "auto"), calibration=pictures["calibration"], held_out=pictures["held_out"],
-        keep_results=tuple(recipe["keep_results"]) if "keep_results" in recipe else None, cut=tuple(recipe.get("cut", ())),
-        outputs=tuple(output(t, f"{path}: [[output]]") for t in recipe.get("output", ())), finish=finish(recipe.get("postamble", {}), f"{path}: [postamble]"),
+        name=recipe.get("name", folder.name),
+        source=downloads / package.folder / package.members[0].kept_name,
+        read=reader(recipe["source"], path),
+        task=recipe.get("task", "other"),
+        labels=tuple(recipe.get("labels", ())),
+        batch=recipe.get("batch", 1),
+        image=make(ImageSpec, recipe.get("image", {}), f"{path}: [image]"),
+        channels=recipe.get("channels", "auto"),
+        calibration=pictures["calibration"],
+        held_out=pictures["held_out"],
+        keep_results=tuple(recipe["keep_results"]) if "keep_results" in recipe else None,
+        cut=tuple(recipe.get("cut", ())),
+        outputs=tuple(output(t, f"{path}: [[output]]") for t in recipe.get("output", ())),
+        finish=finish(recipe.get("postamble", {}), f"{path}: [postamble]"),
         quantisation=make(Quantisation, {"seed": seed, **recipe.get("quantise", {})}, f"{path}: [quantise]"),
-        bounds=recipe.get("bounds", {}), provenance=dict(recipe["source"]),
+        bounds=recipe.get("bounds", {}),
+        provenance=dict(recipe["source"]),
     )
 
 
@@ -139,6 +149,10 @@ def picture_set(table: dict[str, Any], folder: Path, downloads: Path, sets: dict
         raise CompileError(f"{where}: names {missing[0]!r}, which is not in the set {package.name!r} of pictures.toml.")
     span = lambda key: tuple(table[key]) if key in table else None  # noqa: E731
     return PictureSet(
-        tuple(downloads / package.folder / f for f in files), span("frames"), folder / table["crops"] if "crops" in table else None, span("rows"),
-        table.get("random_crops", 0), table.get("seed", seed),
+        tuple(downloads / package.folder / f for f in files),
+        span("frames"),
+        folder / table["crops"] if "crops" in table else None,
+        span("rows"),
+        table.get("random_crops", 0),
+        table.get("seed", seed),
     )

@@ -1,6 +1,6 @@
 """Compiles all recipes; what is up to date is left alone, and then nothing is fetched.
 
-    python -m polymetis.compile.recipes build/models
+python -m polymetis.compile.recipes build/models
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -23,11 +24,16 @@ from .report import summary
 DEFAULT_DOWNLOADS = Path("build/downloads")
 
 
-def compile_recipe(folder: Path, downloads: Path, target: Path, console: Console, force: bool) -> dict:
-    """Fetches what the recipe `folder` needs and is not in `downloads`, writes `target`, answers the report. Raises CompileError."""
+def compile_recipe(folder: Path, downloads: Path, target: Path, console: Console, force: bool, batch: int | None = None) -> dict:
+    """Fetches what the recipe `folder` needs and is not in `downloads`, writes `target`, answers the report. `batch` replaces the recipe's.
+
+    Raises CompileError.
+    """
     fetch(wanted_packages([folder], folder.parent), downloads, lambda p: console.print(f"fetching {p.name} {p.version} from {p.registry}"))
     with bar(folder.name, console) as show:
-        return compile_package(options_of(folder, downloads), target, show, force)
+        options = options_of(folder, downloads)
+        options = options if batch is None else replace(options, batch=batch)
+        return compile_package(options, target, show, force)
 
 
 def compile_all(folders: list[Path], downloads: Path, target: Path, console: Console, done: Callable[[dict], None]) -> list[dict]:
@@ -59,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     if options.json:
         print(json.dumps(reports, indent=1))
-    return 2 if any(r["misses"] for r in reports) else 0
+    return 3 if any(r["misses"] for r in reports) else 0
 
 
 if __name__ == "__main__":

@@ -17,18 +17,39 @@ def write(directory: Path, work: Work, model: dict, mark: str, versions: dict[st
     """Writes both files; answers report.json's content."""
     options = work.options
     value = {
-        "name": options.name, "task": options.task, "content_hash": model["content_hash"], "fingerprint": mark, "producer": package.PRODUCER,
-        "versions": versions, "computer": {"cpus": os.cpu_count(), "machine": platform.machine()}, "source": options.provenance,
-        "figures": work.figures, "bounds": options.bounds, "misses": measure.misses(work.figures, options.bounds),
-        "outside_the_card": {"operators": list(work.cut), "added": options.finish.kind, "dropped_results": dropped(work),
-                             "greatest_difference_of_the_cut": work.cut_error},
+        "name": options.name,
+        "task": options.task,
+        "content_hash": model["content_hash"],
+        "fingerprint": mark,
+        "producer": package.PRODUCER,
+        "versions": versions,
+        "computer": {"cpus": os.cpu_count(), "machine": platform.machine()},
+        "source": options.provenance,
+        "figures": work.figures,
+        "bounds": options.bounds,
+        "misses": measure.misses(work.figures, options.bounds),
+        "outside_the_card": {
+            "operators": list(work.cut),
+            "added": options.finish.kind,
+            "dropped_results": dropped(work),
+            "greatest_difference_of_the_cut": work.cut_error,
+        },
         "tensors": {"inputs": model["inputs"], "outputs": model["outputs"]},
-        "sizes": {"source_bytes": options.source.stat().st_size, "graph_bytes": model["files"]["graph.bin"]["bytes"],
-                  "weight_bytes": model["weight_bytes"], "activation_bytes": model["activation_bytes"]},
-        "quantisation": {"preset": options.quantisation.preset, "bias_correction": options.quantisation.bias_correction,
-                         "overflow_fix": options.quantisation.overflow_fix, "kept_in_float": list(options.quantisation.keep_float),
-                         "seed": options.quantisation.seed},
-        "calibration": [s.name for s in work.calibration], "held_out": [s.name for s in work.held_out],
+        "sizes": {
+            "source_bytes": options.source.stat().st_size,
+            "graph_bytes": model["files"]["graph.bin"]["bytes"],
+            "weight_bytes": model["weight_bytes"],
+            "activation_bytes": model["activation_bytes"],
+        },
+        "quantisation": {
+            "preset": options.quantisation.preset,
+            "bias_correction": options.quantisation.bias_correction,
+            "overflow_fix": options.quantisation.overflow_fix,
+            "kept_in_float": list(options.quantisation.keep_float),
+            "seed": options.quantisation.seed,
+        },
+        "calibration": [s.name for s in work.calibration],
+        "held_out": [s.name for s in work.held_out],
     }
     package.write_json(directory / "report.json", value)
     (directory / "report.html").write_text(page.render(value, page.examples(work)))

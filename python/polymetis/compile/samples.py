@@ -34,8 +34,12 @@ def from_picture(picture: Picture, input_name: str, tensor: BorderTensor, spec: 
     value = normalise(pixels, spec)
     if tensor.wide:
         value = np.pad(value, [(0, 0)] * 3 + [(0, tensor.padding[3][1])])
-    return Sample(picture.name, picture.pixels, {input_name: to_network(value, tensor)},
-                  lambda tensors: {tensors[0].name: to_card(pixels.astype(np.float32) / 255, tensors[0])})
+    return Sample(
+        picture.name,
+        picture.pixels,
+        {input_name: to_network(value, tensor)},
+        lambda tensors: {tensors[0].name: to_card(pixels.astype(np.float32) / 255, tensors[0])},
+    )
 
 
 def from_arrays(name: str, arrays: dict[str, np.ndarray], input_names: Sequence[str]) -> Sample:
@@ -44,8 +48,7 @@ def from_arrays(name: str, arrays: dict[str, np.ndarray], input_names: Sequence[
     network = {n: arrays[n].astype(np.float32) for n in input_names}
 
     def card(tensors: Sequence[BorderTensor]) -> dict[str, np.ndarray]:
-        return {t.name: to_card(network[n].reshape(t.layout.raised).transpose(t.layout.axes), t)
-                for n, t in zip(input_names, tensors, strict=True)}
+        return {t.name: to_card(network[n].reshape(t.layout.raised).transpose(t.layout.axes), t) for n, t in zip(input_names, tensors, strict=True)}
 
     return Sample(name, np.zeros((0, 0, 3), np.uint8), network, card)
 

@@ -55,6 +55,9 @@ def add_decoder(builder: Builder, encodings: str, logits: str, options: SsdOptio
     no_background[0] = 0
     builder.add("Mul", [builder.add("Sigmoid", [logits]), builder.constant(no_background)], "scores")
     by_class = builder.add("Transpose", ["scores"], perm=[0, 2, 1])
-    limits = [np.array([options.boxes_a_class], np.int64), np.array([options.iou_threshold], np.float32),
-              np.array([options.score_threshold], np.float32)]
+    limits = [
+        np.array([options.boxes_a_class], np.int64),
+        np.array([options.iou_threshold], np.float32),
+        np.array([options.score_threshold], np.float32),
+    ]
     builder.add("NonMaxSuppression", ["boxes", by_class, *map(builder.constant, limits)], "selected")

@@ -13,14 +13,50 @@ from .errors import CompileError
 
 OPSET = 17
 IR_VERSION = 8
-TYPES = {"f32": TensorProto.FLOAT, "f16": TensorProto.FLOAT16, "i64": TensorProto.INT64, "i32": TensorProto.INT32, "u8": TensorProto.UINT8,
-         "i8": TensorProto.INT8, "boolean": TensorProto.BOOL, "f64": TensorProto.DOUBLE}
+TYPES = {
+    "f32": TensorProto.FLOAT,
+    "f16": TensorProto.FLOAT16,
+    "i64": TensorProto.INT64,
+    "i32": TensorProto.INT32,
+    "u8": TensorProto.UINT8,
+    "i8": TensorProto.INT8,
+    "boolean": TensorProto.BOOL,
+    "f64": TensorProto.DOUBLE,
+}
 SAME_NAME = {
-    "Sigmoid": "Sigmoid", "Exp": "Exp", "Log": "Log", "Sqrt": "Sqrt", "Power": "Pow", "Add": "Add", "Subtract": "Sub", "Multiply": "Mul",
-    "Divide": "Div", "Maximum": "Max", "Minimum": "Min", "Negative": "Neg", "Abs": "Abs", "Floor": "Floor", "Ceiling": "Ceil", "Tanh": "Tanh",
-    "Greater": "Greater", "GreaterEqual": "GreaterOrEqual", "Less": "Less", "LessEqual": "LessOrEqual", "Equal": "Equal", "Relu": "Relu",
-    "LogicalAnd": "And", "LogicalOr": "Or", "LogicalNot": "Not", "Select": "Where", "Reshape": "Reshape", "Squeeze": "Squeeze",
-    "Unsqueeze": "Unsqueeze", "Tile": "Tile", "ShapeOf": "Shape", "Broadcast": "Expand", "GatherElements": "GatherElements",
+    "Sigmoid": "Sigmoid",
+    "Exp": "Exp",
+    "Log": "Log",
+    "Sqrt": "Sqrt",
+    "Power": "Pow",
+    "Add": "Add",
+    "Subtract": "Sub",
+    "Multiply": "Mul",
+    "Divide": "Div",
+    "Maximum": "Max",
+    "Minimum": "Min",
+    "Negative": "Neg",
+    "Abs": "Abs",
+    "Floor": "Floor",
+    "Ceiling": "Ceil",
+    "Tanh": "Tanh",
+    "Greater": "Greater",
+    "GreaterEqual": "GreaterOrEqual",
+    "Less": "Less",
+    "LessEqual": "LessOrEqual",
+    "Equal": "Equal",
+    "Relu": "Relu",
+    "LogicalAnd": "And",
+    "LogicalOr": "Or",
+    "LogicalNot": "Not",
+    "Select": "Where",
+    "Reshape": "Reshape",
+    "Squeeze": "Squeeze",
+    "Unsqueeze": "Unsqueeze",
+    "Tile": "Tile",
+    "ShapeOf": "Shape",
+    "Broadcast": "Expand",
+    "GatherElements": "GatherElements",
 }
 
 
@@ -53,7 +89,8 @@ class Builder:
         """`inputs`: float32 shapes by name; `outputs`: (element type, shape) by name. Raises onnx.checker.ValidationError for a wrong graph."""
         used = {name for node in self.nodes for name in node.input}
         graph = helper.make_graph(
-            self.nodes, name,
+            self.nodes,
+            name,
             [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs.items()],
             [helper.make_tensor_value_info(n, t, s) for n, (t, s) in outputs.items()],
             [c for c in self.constants if c.name in used],
@@ -95,8 +132,10 @@ def emit(node: ov.Node, sources: list[str], builder: Builder) -> list[str]:
         if kind in RULES:
             return RULES[kind](node, sources, builder)
     except KeyError as error:
-        raise CompileError(f"The tail of the network has {kind} {node.get_friendly_name()!r} with {error}, which has no ONNX translation here; "
-                           "name a later cut with --cut TENSOR.") from error
+        raise CompileError(
+            f"The tail of the network has {kind} {node.get_friendly_name()!r} with {error}, which has no ONNX translation here; "
+            "name a later cut with --cut TENSOR."
+        ) from error
     raise CompileError(
         f"The tail of the network has the operator {kind} {node.get_friendly_name()!r}, which has no ONNX translation here; "
         "name a cut behind it with --cut TENSOR, or drop the result that needs it."
@@ -194,8 +233,16 @@ def top_k(node, sources, builder):
     attributes = node.get_attributes()
     count = builder.constant(np.atleast_1d(static(node, 1)).astype(np.int64))
     outputs = [builder.fresh("topk"), builder.fresh("indices")]
-    builder.nodes.append(helper.make_node("TopK", [sources[0], count], outputs, axis=int(attributes["axis"]),
-                                          largest=int(attributes["mode"] == "max"), sorted=int(attributes["sort"] != "none")))
+    builder.nodes.append(
+        helper.make_node(
+            "TopK",
+            [sources[0], count],
+            outputs,
+            axis=int(attributes["axis"]),
+            largest=int(attributes["mode"] == "max"),
+            sorted=int(attributes["sort"] != "none"),
+        )
+    )
     wanted = node.output(1).get_element_type().get_type_name()
     return outputs if wanted == "i64" else [outputs[0], builder.add("Cast", outputs[1:], to=TYPES[wanted])]
 
@@ -205,8 +252,9 @@ def convolution(node, sources, builder):
     if str(attributes.get("auto_pad", "explicit")).lower() not in ("explicit", "notset"):
         raise KeyError("automatic padding")
     pads = [*map(int, attributes["pads_begin"]), *map(int, attributes["pads_end"])]
-    return [builder.add("Conv", sources, strides=[int(v) for v in attributes["strides"]], dilations=[int(v) for v in attributes["dilations"]],
-                        pads=pads)]
+    return [
+        builder.add("Conv", sources, strides=[int(v) for v in attributes["strides"]], dilations=[int(v) for v in attributes["dilations"]], pads=pads)
+    ]
 
 
 def matmul(node, sources, builder):
@@ -233,7 +281,11 @@ def floor_mod(node, sources, builder):
 
 def non_max_suppression(node, sources, builder):
     attributes = node.get_attributes()
-    if attributes.get("sort_result_descending") not in (False, 0, "false") or node.output(1).get_target_inputs() or node.output(2).get_target_inputs():
+    if (
+        attributes.get("sort_result_descending") not in (False, 0, "false")
+        or node.output(1).get_target_inputs()
+        or node.output(2).get_target_inputs()
+    ):
         raise KeyError("sorted boxes or outputs that ONNX does not have")
     scalars = [builder.constant(np.atleast_1d(static(node, i)).astype(np.int64 if i == 2 else np.float32)) for i in (2, 3, 4)]
     selected = builder.add("NonMaxSuppression", [*sources[:2], *scalars], center_point_box=int(attributes["box_encoding"] == "center"))
@@ -250,8 +302,26 @@ def pad(node, sources, builder):
 
 Rule = Callable[[ov.Node, list[str], Builder], list[str]]
 RULES: dict[str, Rule] = {
-    "Transpose": transpose, "Concat": concat, "Softmax": softmax, "LogSoftmax": softmax, "Clamp": clamp, "Convert": convert,
-    "ReduceMax": reduce, "ReduceMin": reduce, "ReduceSum": reduce, "ReduceMean": reduce, "Gather": gather, "Split": split_parts,
-    "VariadicSplit": split_parts, "Slice": slice_range, "StridedSlice": strided_slice, "TopK": top_k, "Convolution": convolution,
-    "MatMul": matmul, "HardSigmoid": hard_sigmoid, "FloorMod": floor_mod, "NonMaxSuppression": non_max_suppression, "Pad": pad,
+    "Transpose": transpose,
+    "Concat": concat,
+    "Softmax": softmax,
+    "LogSoftmax": softmax,
+    "Clamp": clamp,
+    "Convert": convert,
+    "ReduceMax": reduce,
+    "ReduceMin": reduce,
+    "ReduceSum": reduce,
+    "ReduceMean": reduce,
+    "Gather": gather,
+    "Split": split_parts,
+    "VariadicSplit": split_parts,
+    "Slice": slice_range,
+    "StridedSlice": strided_slice,
+    "TopK": top_k,
+    "Convolution": convolution,
+    "MatMul": matmul,
+    "HardSigmoid": hard_sigmoid,
+    "FloorMod": floor_mod,
+    "NonMaxSuppression": non_max_suppression,
+    "Pad": pad,
 }

@@ -61,7 +61,7 @@ class SafeUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str):
         if (module, name) not in GLOBALS:
-            raise CompileError(f"The weights file asks for {module}.{name}, which weights do not need; it is refused, take the file from its package.")
+            raise CompileError(f"The weights file asks for {module}.{name}, which no weights need; it is refused, take the file from its package.")
         return GLOBALS[module, name]
 
     def persistent_load(self, identity):
