@@ -9,7 +9,10 @@ import openvino as ov
 import pytest
 import tiny_networks
 import xxhash
+from openvino import opset13 as ops
 from polymetis.compile import cli, layout
+from polymetis.compile.border import BorderTensor, add_border
+from polymetis.compile.package import name_graph
 
 MANIFEST_KEYS = {
     "quantized_model_file",
@@ -139,8 +142,21 @@ def test_a_damaged_package_is_written_again_only_with_force(tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net.onnx", "package", "pictures"]
 
 
-def test_a_batch_of_four(tmp_path):
-    package = compiled(tmp_path, lambda path: tiny_networks.detector(path, "n"), "--batch", "4")
+def test_graphs_built_twice_in_one_process_are_the_same_bytes(tmp_path):
+    written = []
+    for _ in range(2):
+        network = ov.Model([ops.relu(image := ops.parameter([1, 3, 4, 16], ov.Type.f32))], [image], "unnamed")
+        form = layout.layout_of((1, 3, 4, 16), "first", "it")
+        enter, leave = (BorderTensor(n, form, layout.output_padding(form.nhwc), 0.5, 0) for n in ("in", "out"))
+        ov.save_model(name_graph(add_border(network, [enter], [leave]), "twice"), tmp_path / "g.xml")
+        written.append((tmp_path / "g.xml").read_bytes())
+    assert written[0] == written[1]
+    assert b'names="in"' in written[0] and b'names="out"' in written[0]
+
+
+@pytest.mark.parametrize("batch", ["n", 1], ids=["open", "of 1 in its reshapes"])
+def test_a_batch_of_four(tmp_path, batch):
+    package = compiled(tmp_path, lambda path: tiny_networks.detector(path, batch), "--batch", "4")
     model = read(package)
     assert model["batch"] == 4 and {t["shape"][0] for t in (*model["inputs"], *model["outputs"])} == {4}
     assert read(package, "manifest.json")["input_shapes"][0][0] == 4

@@ -95,21 +95,23 @@ def manifest_json(batch: int, inputs: Sequence[BorderTensor], outputs: Sequence[
     }
 
 
-def name_graph(graph: ov.Model, name: str) -> None:
-    """The same bytes for the same network: the engine numbers what has no name by a counter of the process, and notes how it was called."""
+def name_graph(graph: ov.Model, name: str) -> ov.Model:
+    """A copy that has the same bytes for the same network: the engine numbers what has no name by a counter of the process, and notes how it was
+    called."""
+    graph = graph.clone()  # without results of earlier networks on its operators, whose names would stay
     border = {t.get_node().get_friendly_name(): t.get_names() for t in graph.inputs}
     border |= {r.input_value(0).get_node().get_friendly_name(): r.input_value(0).get_names() for r in graph.get_results()}
     for place, node in enumerate(graph.get_ordered_ops()):
+        if node.get_type_name() == "Result":  # shares the names of what it stands behind
+            continue
         names = border.get(node.get_friendly_name(), set())
         for output in node.outputs():
             output.set_names(names)
-        if node.get_type_name() == "Parameter":
-            node.set_friendly_name(next(iter(names)))
-        elif node.get_type_name() != "Result":
-            node.set_friendly_name(f"{node.get_type_name()}_{place}")
+        node.set_friendly_name(next(iter(names)) if node.get_type_name() == "Parameter" else f"{node.get_type_name()}_{place}")
     graph.set_friendly_name(name)
     for key in list(graph.get_rt_info()):
         del graph.get_rt_info()[key]
+    return graph
 
 
 def write_json(path: Path, value) -> None:

@@ -242,8 +242,7 @@ def make_border(work: Work) -> None:
     batching.set_batch(work.quantised, options.batch, what)
     if work.tail is not None:
         batching.set_batch(work.tail, options.batch, what)
-    work.graph = add_border(work.quantised, work.inputs, work.outputs)
-    package.name_graph(work.graph, options.name)
+    work.graph = package.name_graph(add_border(work.quantised, work.inputs, work.outputs), options.name)
     work.postamble = build(work.tail, work.parts, results(work), options.batch, options.finish)
 
 
