@@ -97,8 +97,12 @@ def dequantisation(tensor: BorderTensor) -> tuple[np.ndarray, np.ndarray]:
         zero, scale = tensor.zero_point + np.array(tensor.mean) / step, step / np.array(tensor.std)
     else:
         zero, scale = np.full(channels, float(tensor.zero_point)), np.full(channels, tensor.scale)
+    return widened(zero, tensor), widened(scale, tensor)
+
+
+def widened(values: np.ndarray, tensor: BorderTensor) -> np.ndarray:
     extra = tensor.padding[3][1] if tensor.wide else 0
-    return tuple(np.pad(v, (0, extra)).reshape(1, 1, 1, -1).astype(np.float32) for v in (zero, scale))
+    return np.pad(values, (0, extra)).reshape(1, 1, 1, -1).astype(np.float32)
 
 
 def leave(value: ov.Output, tensor: BorderTensor) -> ov.Node:

@@ -62,7 +62,7 @@ def fetch(packages: Iterable[Package], downloads: Path, started: Callable[[Packa
 
     Raises CompileError when a client is missing or fails, and when a file is missing or has another checksum.
     """
-    found = {}
+    found: dict[str, Path] = {}
     for package in packages:
         folder = downloads / package.folder
         if not all(matches(folder / m.kept_name, m.sha256) for m in package.members):

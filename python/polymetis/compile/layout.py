@@ -21,7 +21,7 @@ class Layout:
     """In the network."""
     axes: tuple[int, ...]
     """Permutation that brings the network's shape, raised to rank 4, to NHWC."""
-    raised: tuple[int, int, int, int]
+    raised: tuple[int, ...]
     """The network's shape, raised to rank 4."""
 
     @property

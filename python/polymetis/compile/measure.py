@@ -46,8 +46,8 @@ class Detection:
 def detections(outputs: Outputs) -> list[Detection]:
     found = []
     for picture, label, index in outputs["selected"]:
-        box = tuple(float(v) for v in outputs["boxes"][picture, index])
-        found.append(Detection(int(label), float(outputs["scores"][picture, index, label]), box))
+        y0, x0, y1, x1 = (float(v) for v in outputs["boxes"][picture, index])
+        found.append(Detection(int(label), float(outputs["scores"][picture, index, label]), (y0, x0, y1, x1)))
     return found
 
 
@@ -116,7 +116,8 @@ def signal_figures(pairs: Sequence[Pair]) -> dict[str, float | int]:
 def speed(real: ov.CompiledModel, int8: ov.CompiledModel, pairs: int, seconds: float, tick: Callable[[], None]) -> dict[str, float | int]:
     """Median over interleaved pairs of slices: same engine, same threads, batch as compiled."""
     runs = [one_run(real), one_run(int8)]
-    ratios, times = [], ([], [])
+    ratios: list[float] = []
+    times: tuple[list[float], list[float]] = ([], [])
     for _ in range(pairs):
         found = [slice_time(run, seconds) for run in runs]
         ratios.append(found[0] / found[1])

@@ -68,7 +68,7 @@ def load(sets: Sequence[PictureSet]) -> list[Picture]:
 def load_set(one: PictureSet) -> Iterator[Picture]:
     random = np.random.default_rng(one.seed)
     if one.crops:
-        yield from cut_squares(one)
+        yield from cut_squares(one, one.crops)
         return
     for path in one.paths:
         whole = read_video(path, one.frames) if path.suffix in VIDEO_SUFFIXES else [Picture(path.name, read_image(path))]
@@ -107,8 +107,8 @@ def read_video(path: Path, frames: tuple[int, int, int] | None) -> Iterator[Pict
         raise CompileError(f"{path}: asked for frame {start}, but OpenCV reads only {number + 1} frames; is the file a whole video?")
 
 
-def cut_squares(one: PictureSet) -> Iterator[Picture]:
-    with one.crops.open(newline="") as file:
+def cut_squares(one: PictureSet, crops: Path) -> Iterator[Picture]:
+    with crops.open(newline="") as file:
         rows = [{k: int(v) for k, v in row.items()} for row in csv.DictReader(file)]
     if one.rows:
         rows = rows[slice(*one.rows)]

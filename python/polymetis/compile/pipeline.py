@@ -41,16 +41,16 @@ class Work:
 
     options: Options
     progress: Progress
-    original: ov.Model | None = None
-    body: ov.Model | None = None
+    original: ov.Model = field(init=False)
+    body: ov.Model = field(init=False)
     tail: ov.Model | None = None
     cut: tuple[str, ...] = ()
     inputs: list[BorderTensor] = field(default_factory=list)
     parts: list[Parts] = field(default_factory=list)
     calibration: list[Sample] = field(default_factory=list)
     held_out: list[Sample] = field(default_factory=list)
-    quantised: ov.Model | None = None
-    graph: ov.Model | None = None
+    quantised: ov.Model = field(init=False)
+    graph: ov.Model = field(init=False)
     postamble: onnx.ModelProto | None = None
     figures: dict = field(default_factory=dict)
     pairs: list[measure.Pair] = field(default_factory=list)

@@ -80,7 +80,7 @@ def restore(builder: Builder, tensor: BorderTensor, batch: int) -> str:
 
 
 def finish_results(builder: Builder, values: list[str], results: Results, finish: Finish, taken: set[str]) -> dict[str, tuple[int, list]]:
-    if finish.kind == "ssd":
+    if finish.ssd is not None:
         encodings, logits = ssd_results(results)
         count, classes = results.shapes[logits][1:]
         add_decoder(builder, values[encodings], values[logits], finish.ssd, classes)
@@ -95,7 +95,7 @@ def finish_results(builder: Builder, values: list[str], results: Results, finish
     names = finish.results or results.names
     if len(names) != len(values):
         raise CompileError(f"The recipe names {len(names)} results, the network has {len(values)}: {', '.join(results.names)}.")
-    outputs = {}
+    outputs: dict[str, tuple[int, list]] = {}
     for value, name, shape, kind in zip(values, names, results.shapes, results.types, strict=True):
         if name in taken:  # a card's output has the result's name; ONNX names are unique
             name = f"{name}_result"

@@ -127,7 +127,7 @@ def reader(source: dict[str, Any], path: Path):
     name = source.get("reader")
     if name is not None and name not in READERS:
         raise CompileError(f"{path}: [source] asks for the reader {name!r}; known are {', '.join(READERS)}.")
-    return READERS.get(name)
+    return READERS.get(name or "")
 
 
 def output(table: dict[str, Any], where: str) -> OutputOptions:
@@ -140,7 +140,7 @@ def output(table: dict[str, Any], where: str) -> OutputOptions:
 
 def picture_set(table: dict[str, Any], folder: Path, downloads: Path, sets: dict[str, Package], seed: int, where: str) -> PictureSet:
     check_keys(table, PICTURE_KEYS, where)
-    package = sets.get(table.get("set", ""))
+    package = sets.get(str(table.get("set")))
     if package is None:
         raise CompileError(f"{where}: names the set {table.get('set')!r}; pictures.toml has {', '.join(sets)}.")
     known = {m.kept_name for m in package.members}

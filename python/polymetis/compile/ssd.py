@@ -55,7 +55,7 @@ def add_decoder(builder: Builder, encodings: str, logits: str, options: SsdOptio
     no_background[0] = 0
     builder.add("Mul", [builder.add("Sigmoid", [logits]), builder.constant(no_background)], "scores")
     by_class = builder.add("Transpose", ["scores"], perm=[0, 2, 1])
-    limits = [
+    limits: list[np.ndarray] = [
         np.array([options.boxes_a_class], np.int64),
         np.array([options.iou_threshold], np.float32),
         np.array([options.score_threshold], np.float32),
