@@ -1,0 +1,34 @@
+# One folder, one target, one layer. A layer sees the headers of the layers that it names and of no others: each has its own include
+# root, build/include/<layer>, which holds one link to its folder, so a wrong #include does not compile.
+
+# polymetis_layer(NAME name DIR folder [USES layer...] [LIBS target...]): a static library `polymetis_<name>` of all *.cpp in the folder that are not
+# tests. Its headers are included as "<name>/x.hpp".
+function(polymetis_layer)
+  cmake_parse_arguments(L "" "NAME;DIR" "USES;LIBS" ${ARGN})
+  set(target polymetis_${L_NAME})
+  file(GLOB sources CONFIGURE_DEPENDS ${L_DIR}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "(_test|_fuzz)\\.cpp$")
+  set(root ${PROJECT_BINARY_DIR}/include/${L_NAME})
+  file(MAKE_DIRECTORY ${root})
+  file(CREATE_LINK ${L_DIR} ${root}/${L_NAME} SYMBOLIC)
+  add_library(${target} STATIC ${sources})
+  target_include_directories(${target} PUBLIC ${root})
+  foreach(layer IN LISTS L_USES)
+    target_link_libraries(${target} PUBLIC polymetis_${layer})
+  endforeach()
+  target_link_libraries(${target} PUBLIC polymetis_public PRIVATE ${L_LIBS})
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  polymetis_unit_tests(NAME ${L_NAME} DIR ${L_DIR} LIBS ${L_LIBS})
+endfunction()
+
+# Every *_test.cpp beside the code becomes part of one program, `<name>_tests`.
+function(polymetis_unit_tests)
+  cmake_parse_arguments(L "" "NAME;DIR" "LIBS" ${ARGN})
+  file(GLOB tests CONFIGURE_DEPENDS ${L_DIR}/*_test.cpp)
+  if(NOT POLYMETIS_TESTS OR NOT tests)
+    return()
+  endif()
+  add_executable(${L_NAME}_tests ${tests})
+  target_link_libraries(${L_NAME}_tests PRIVATE polymetis_${L_NAME} ${L_LIBS} GTest::gtest_main)
+  gtest_discover_tests(${L_NAME}_tests TEST_PREFIX "${L_NAME}/" DISCOVERY_MODE PRE_TEST)
+endfunction()

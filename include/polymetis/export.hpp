@@ -1,0 +1,4 @@
+#pragma once
+
+/// Marks what libpolymetis.so exports; everything else is hidden.
+#define POLYMETIS_API __attribute__((visibility("default")))
