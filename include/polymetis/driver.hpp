@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -231,6 +232,20 @@ class POLYMETIS_API Driver {
   virtual Expected<std::unique_ptr<DriverDevice>> open(const DeviceDescription& device) = 0;
   /// Calls `listener` on a thread of the host at each change, until the driver is destroyed or another listener is set.
   virtual void watch(std::function<void(const DeviceChange&)> listener) { static_cast<void>(listener); }
+};
+
+/// What a driver is made with.
+struct DriverOptions {
+  std::shared_ptr<Host> host;
+  std::filesystem::path topology;  ///< of virtual cards; empty: `POLYMETIS_TOPOLOGY`, else the default. Real drivers ignore it
+};
+
+/// How a driver comes into the program: one constant per folder of drivers/, named `<folder>_driver`.
+struct DriverFactory {
+  std::string_view name;  ///< the folder's
+  Reality reality = Reality::real;
+  /// Cheap. Errors: those of `list`; `not_implemented`.
+  Expected<std::unique_ptr<Driver>> (*create)(const DriverOptions& options) = nullptr;
 };
 
 }  // namespace polymetis

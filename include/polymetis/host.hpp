@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <utility>
@@ -35,7 +36,21 @@ Task make_task(F&& closure) {
 /// Names a pending `call_at`; 0 names none.
 enum class TimerId : std::uint64_t { none = 0 };
 
-class Latch;
+/// Opens once and stays open; what a thread waits for. Thread-safe. It may be destroyed as soon as a wait for it returned true.
+class POLYMETIS_API Latch {
+ public:
+  /// Opens it and wakes who waits. The last touch of the latch by the opener.
+  void open() noexcept;
+  [[nodiscard]] bool is_open() const noexcept { return state_.load(std::memory_order_acquire) == opened; }
+  /// Closes it again; only where nobody waits and nobody opens.
+  void reset() noexcept { state_.store(closed, std::memory_order_relaxed); }
+  /// Blocks in real time until it is open or `deadline` is reached; true if it is open. Callers use `Host::wait`.
+  bool wait_until(TimePoint deadline) noexcept;
+
+ private:
+  enum State : std::uint32_t { closed, waited_for, opened };
+  std::atomic<std::uint32_t> state_{closed};  // a futex word
+};
 
 /// Time and execution, passed to a driver from outside: a driver owns no thread and never sleeps, so the same driver runs on real
 /// threads (`ThreadHost`) and on one event loop in virtual time (`LoopHost`), where a seed replays exactly.
