@@ -1,4 +1,4 @@
 #pragma once
 
 /// Marks what libpolymetis.so exports; everything else is hidden.
-#define POLYMETIS_API __attribute__((visibility("default")))
+#define POLYMETIS_API [[gnu::visibility("default")]]
