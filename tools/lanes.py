@@ -1,0 +1,148 @@
+"""`make test`: runs the lanes one after the other, each with a budget in seconds, and ends with `N passed, N failed`.
+
+tools/lanes.py [LANE...]   only these
+tools/lanes.py --list      what there is
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build"
+PYTHON = str(ROOT / ".venv" / "bin" / "python")
+SANITIZERS = {
+    "TBB_ENABLE_SANITIZERS": "1",
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "ignore_noninstrumented_modules=1:halt_on_error=1",
+}
+
+
+@dataclass
+class Outcome:
+    passed: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Lane:
+    name: str
+    budget_s: int
+    what: str
+    run: Callable[[], Outcome]
+
+
+def call(*command: str, **environment: str) -> int:
+    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=False).returncode
+
+
+def must(*command: str, **environment: str) -> None:
+    if status := call(*command, **environment):
+        raise RuntimeError(f"{' '.join(command)} ended with status {status}")
+
+
+def counted(report: Path, status: int) -> Outcome:
+    """What a JUnit file says; a runner that failed without a failed test counts as one."""
+    suites = ElementTree.parse(report).getroot().iter("testcase") if report.is_file() else ()
+    cases = [any(child.tag in ("failure", "error", "skipped") for child in case) for case in suites]
+    bad = sum(cases)
+    return Outcome(len(cases) - bad, bad or int(status != 0 or not cases))
+
+
+def build(preset: str, *targets: str) -> None:
+    if not (BUILD / preset / "build.ninja").is_file():
+        must("cmake", "--preset", preset)
+    must("cmake", "--build", "--preset", preset, *(("--target", *targets) if targets else ()))
+
+
+def ctest(preset: str, *options: str, **environment: str) -> Outcome:
+    report = BUILD / f"{preset}-tests.xml"
+    report.unlink(missing_ok=True)
+    command = ("ctest", "--test-dir", str(BUILD / preset), "--output-on-failure", "-j2", "--timeout", "300", "--quiet")
+    return counted(report, call(*command, "--output-junit", str(report), *options, **environment))
+
+
+def pytest(name: str, *arguments: str) -> Outcome:
+    report = BUILD / f"{name}-tests.xml"
+    report.unlink(missing_ok=True)
+    return counted(report, call(PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments))
+
+
+def unit() -> Outcome:
+    build("dev")
+    return ctest("dev")
+
+
+def python() -> Outcome:
+    must("tools/install-python")
+    return pytest("python", "python/tests")
+
+
+def sanitizer(preset: str) -> Outcome:
+    build(preset, "sanitized_tests")
+    return ctest(preset, "-LE", "slow", **SANITIZERS)
+
+
+def fuzz() -> Outcome:
+    return counted(BUILD / "fuzz.xml", call("tools/fuzz", "10", "--junitxml", str(BUILD / "fuzz.xml")))
+
+
+def end_to_end() -> Outcome:
+    must(PYTHON, "-m", "polymetis.compile.recipes", "build/models")
+    return pytest("end_to_end", "tests")
+
+
+LANES = (
+    Lane("unit", 240, "C++ unit tests, conformance, C API, consumers of the installed tree", unit),
+    Lane("python", 150, "both wheels, built, installed and tested", python),
+    Lane("asan", 240, "C++ tests under AddressSanitizer and UBSan", lambda: sanitizer("asan")),
+    Lane("tsan", 240, "C++ tests under ThreadSanitizer", lambda: sanitizer("tsan")),
+    Lane("fuzz", 90, "fuzz targets, briefly", fuzz),
+    Lane("end-to-end", 300, "real networks on real pictures, examples, README", end_to_end),
+)
+
+
+def run_lane(lane: Lane) -> Outcome:
+    print(f"\n=== {lane.name}: {lane.what}", flush=True)
+    started = time.monotonic()
+    try:
+        outcome = lane.run()
+    except RuntimeError as error:
+        print(f"{lane.name}: {error}")
+        outcome = Outcome(failed=1)
+    took = time.monotonic() - started
+    over = "  OVER BUDGET" if took > lane.budget_s else ""
+    summary = f"{lane.name:12} {outcome.passed:5} passed {outcome.failed:3} failed  {took:6.1f} s of {lane.budget_s} s{over}"
+    print(f"=== {summary}", flush=True)
+    lane.summary = summary  # type: ignore[attr-defined]
+    return outcome
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lanes", nargs="*", metavar="LANE", choices=[[], *(lane.name for lane in LANES)], help="default: all")
+    parser.add_argument("--list", action="store_true", help="list the lanes")
+    options = parser.parse_args()
+    chosen = [lane for lane in LANES if not options.lanes or lane.name in options.lanes]
+    if options.list:
+        print("\n".join(f"{lane.name:12} {lane.budget_s:4} s  {lane.what}" for lane in chosen))
+        return 0
+    BUILD.mkdir(exist_ok=True)
+    outcomes = [run_lane(lane) for lane in chosen]
+    print("\n" + "\n".join(lane.summary for lane in chosen))  # type: ignore[attr-defined]
+    failed = sum(outcome.failed for outcome in outcomes)
+    print(f"\n{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
