@@ -107,6 +107,8 @@ class POLYMETIS_API Ticket {
   /// Ends the job: from here on the driver no longer touches its buffers. Outputs are complete if `status` is ok, and undefined
   /// otherwise. May be called inside `submit`, on any thread, and must be called exactly once for every job, abandoned ones too.
   Answer end(const Status& status, const Stamps& stamps) const noexcept;
+  /// Whether both name the same job.
+  friend bool operator==(const Ticket&, const Ticket&) = default;
 
  private:
   Job* job_ = nullptr;
@@ -168,7 +170,8 @@ struct InstanceTraits {
 };
 
 /// A model loaded on cores of a device. Thread-bound: the runtime calls its methods one at a time; tickets end on any thread.
-/// Destroyed only after each of its jobs has ended.
+/// Destroyed only after each of its jobs has ended and never inside one of its calls; perhaps as soon as the last ticket's `end` was called,
+/// on another thread and before that call returned, so what a driver does after the last `end` may not touch the instance.
 class POLYMETIS_API DriverInstance {
  public:
   virtual ~DriverInstance() = default;
