@@ -23,7 +23,7 @@ class Quantisation:
     """'mixed' (asymmetric activations where they need it) or 'performance' (symmetric)."""
     bias_correction: str = "fast"
     """'fast' or 'accurate' (several times slower to compile)."""
-    overflow_fix: str = "disable"
+    overflow_fix: str = "enable"
     """'disable' (CPUs with VNNI) or 'first_layer_only' or 'enable' (older CPUs; halves the range of the weights)."""
     keep_float: tuple[str, ...] = ()
     """Names of operators that stay float inside the card; said in the report."""
