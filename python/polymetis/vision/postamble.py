@@ -1,0 +1,54 @@
+"""What the host computes behind the card: the package's float graph, in the engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import openvino as ov  # type: ignore[import-untyped]
+
+from .package import Package, Tensor
+from .tensors import depad, dequantise
+
+# One thread a caller and float32: workers that decode side by side share the CPUs with the virtual cards, and the engine would compute in bf16.
+CONFIGURATION = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "ENABLE_CPU_PINNING": False, "PERFORMANCE_HINT": "LATENCY"}
+
+
+class Postamble:
+    """Takes a card's int8 outputs, gives the network's results. Thread-safe: each thread has a request of its own."""
+
+    def __init__(self, package: Package) -> None:
+        """Raises ValueError for a graph that the engine cannot read or that does not fit the package's outputs."""
+        self._tensors = package.outputs
+        self._own = threading.local()
+        self._compiled = compile_graph(package) if package.postamble else None
+
+    def __call__(self, outputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """float32 (int64 for indices) arrays by name, owned by the caller; the outputs themselves, NCHW, where the package has no postamble."""
+        values = {t.name: to_real(values, t) for t, values in zip(self._tensors, outputs, strict=True)}
+        if self._compiled is None:
+            return values
+        if not hasattr(self._own, "request"):
+            self._own.request = self._compiled.create_infer_request()
+        found = self._own.request.infer(values)
+        return {o.any_name: np.array(found[o]) for o in self._compiled.outputs}
+
+
+def to_real(values: np.ndarray, tensor: Tensor) -> np.ndarray:
+    """int8 NHWC -> float32 NCHW."""
+    real = dequantise(depad(values, tensor.padding), tensor.scale, tensor.zero_point)
+    return np.ascontiguousarray(real.transpose(0, 3, 1, 2)) if real.ndim == 4 else real
+
+
+def compile_graph(package: Package) -> ov.CompiledModel:
+    core = ov.Core()
+    try:
+        compiled = core.compile_model(core.read_model(package.postamble), "CPU", CONFIGURATION)
+    except RuntimeError as error:
+        why = str(error).splitlines()[0]
+        raise ValueError(f"{package.postamble}: the engine cannot read this graph ({why}); compile the network again.") from error
+    wanted, given = {i.any_name for i in compiled.inputs}, {t.name for t in package.outputs}
+    if wanted != given:
+        raise ValueError(f"{package.postamble}: takes {sorted(wanted)}, the package's outputs are {sorted(given)}; compile the network again.")
+    return compiled
