@@ -53,4 +53,7 @@ std::uint64_t fork_generation() noexcept { return ForkRegistry::instance().gener
 ForkHook::ForkHook(Task in_child) : in_child_(in_child) { ForkRegistry::instance().add(*this); }
 ForkHook::~ForkHook() { ForkRegistry::instance().remove(*this); }
 
+ForkBlock::ForkBlock() NO_THREAD_SAFETY_ANALYSIS { ForkRegistry::instance().mutex.lock(); }
+ForkBlock::~ForkBlock() NO_THREAD_SAFETY_ANALYSIS { ForkRegistry::instance().mutex.unlock(); }
+
 }  // namespace polymetis::base

@@ -28,4 +28,14 @@ class ForkHook {
   ForkHook* next_ = nullptr;
 };
 
+/// No fork happens while it lives: for the moment between making a descriptor and telling the hook that closes it. Short; not held over a
+/// fork of the own thread, nor while a hook is made or ended. Thread-safe.
+class ForkBlock {
+ public:
+  ForkBlock();
+  ~ForkBlock();
+  ForkBlock(const ForkBlock&) = delete;
+  ForkBlock& operator=(const ForkBlock&) = delete;
+};
+
 }  // namespace polymetis::base
