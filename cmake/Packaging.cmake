@@ -11,7 +11,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/polymetis DESTINATION ${include}
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/axruntime DESTINATION ${include} COMPONENT axruntime-devel)
 
 # The one header of others that our public headers include (public domain) goes along, so that a program needs no further package.
-get_target_property(expected_root tl::expected INTERFACE_INCLUDE_DIRECTORIES)
+get_target_property(expected_root tl::expected INTERFACE_INCLUDE_DIRECTORIES)  # the same folder twice, in Debian
+list(GET expected_root 0 expected_root)
 install(FILES ${expected_root}/tl/expected.hpp DESTINATION ${include}/polymetis/third_party/tl COMPONENT devel)
 
 # polymetis_package(NAME name VERSION version COMPONENT component): <name>.pc and the CMake package <name>.
