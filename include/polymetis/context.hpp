@@ -40,6 +40,24 @@ struct ContextOptions {
   std::shared_ptr<Host> host;
 };
 
+/// Who holds a core and what ran on it, as its holder wrote it into the telemetry page; all zero where nobody holds it.
+struct CoreUse {
+  std::int64_t pid = 0;          ///< 0 = free, -1 = held by a process that cannot be told
+  std::string process_name;      ///< "" where not known
+  std::uint64_t frames = 0;      ///< run by the model that is loaded on it now
+  std::uint64_t failures = 0;
+  Duration busy{};               ///< computing, in all
+  std::uint64_t memory_bytes = 0;  ///< of the card, this core's share
+};
+
+/// A driver that is built in, and what became of it in a context.
+struct DriverInfo {
+  std::string name;
+  Reality reality = Reality::real;
+  bool used = false;    ///< its devices are listed
+  std::string state;    ///< a sentence: how many devices, or why it is not used
+};
+
 /// A device with what is known of its use, by this and other processes.
 struct DeviceInfo {
   DeviceDescription description;
@@ -48,6 +66,7 @@ struct DeviceInfo {
   std::string in_use_by;      ///< "pid 123 (name): cores 0, 1; pid 456 (name): core 2"
   std::vector<std::int64_t> core_holders;  ///< pid a core, 0 = free, -1 = held by a process that cannot be told
   std::uint64_t memory_used_bytes = 0;     ///< by models loaded through Polymetis
+  std::vector<CoreUse> cores;              ///< one a core
 };
 
 /// A device by its place in `list_devices`, by name (':' and '-' are equal), or any with the cores free.
@@ -135,6 +154,10 @@ class POLYMETIS_API Context {
   /// be used. No device is touched.
   [[nodiscard]] static Expected<Context> create(const ContextOptions& options = {});
 
+  /// The drivers in the order of their devices, used or not. For diagnosis; never fails.
+  [[nodiscard]] std::vector<DriverInfo> drivers() const;
+  /// Where this context shares reservations and telemetry with other processes.
+  [[nodiscard]] std::filesystem::path run_directory() const;
   /// What is there now, with who uses it; asks no owner.
   [[nodiscard]] Expected<std::vector<DeviceInfo>> list_devices() const;
   /// The device that `selector` names. Errors: `invalid_argument` with what there is.
