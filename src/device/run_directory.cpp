@@ -1,3 +1,5 @@
+#include "device/run_directory.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -6,7 +8,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <optional>
 
 #include "device/reservation.hpp"
 
@@ -16,25 +17,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Who may use a folder that we make, and what we ask of one that is there.
-enum class Sharing {
-  as_asked,   ///< somebody named it: made as the umask says, taken as it is
-  all_users,  ///< made for everybody if we may
-  one_user,   ///< this user's alone; in a folder where others can write, so what is there must be ours
-};
-
-struct Candidate {
-  fs::path path;
-  Sharing sharing = Sharing::as_asked;
-};
-
 /// What is wrong with it; "" for nothing.
-std::string make(const Candidate& candidate) {
+std::string make(const RunDirectory& candidate) {
   const char* path = candidate.path.c_str();
   if (candidate.sharing == Sharing::as_asked) {
     std::error_code error;
+    std::error_code ignored;
     fs::create_directories(candidate.path, error);
-    return error && !fs::is_directory(candidate.path) ? error.message() : std::string();
+    return error && !fs::is_directory(candidate.path, ignored) ? error.message() : std::string();
   }
   if (::mkdir(path, 0700) != 0) return errno == EEXIST ? std::string() : std::strerror(errno);
   // As /tmp: everybody's, but nobody removes another's file. Only so do two users see one another's cores.
@@ -42,7 +32,7 @@ std::string make(const Candidate& candidate) {
   return {};
 }
 
-std::string check(const Candidate& candidate) {
+std::string check(const RunDirectory& candidate) {
   struct stat info{};
   const bool ours_only = candidate.sharing == Sharing::one_user;
   if ((ours_only ? ::lstat(candidate.path.c_str(), &info) : ::stat(candidate.path.c_str(), &info)) != 0) return std::strerror(errno);
@@ -59,10 +49,12 @@ std::string variable(const char* name) {
   return value != nullptr ? value : "";
 }
 
-std::vector<Candidate> candidates_of(const fs::path& asked) {
+}  // namespace
+
+std::vector<RunDirectory> run_directories(const fs::path& asked) {
   if (!asked.empty()) return {{asked, Sharing::as_asked}};
   if (const std::string named = variable("POLYMETIS_RUN_DIR"); !named.empty()) return {{named, Sharing::as_asked}};
-  std::vector<Candidate> candidates{{"/run/polymetis", Sharing::all_users}};
+  std::vector<RunDirectory> candidates{{"/run/polymetis", Sharing::all_users}};
   if (const std::string runtime = variable("XDG_RUNTIME_DIR"); !runtime.empty())
     candidates.push_back({fs::path(runtime) / "polymetis", Sharing::one_user});
   std::error_code error;
@@ -72,11 +64,9 @@ std::vector<Candidate> candidates_of(const fs::path& asked) {
   return candidates;
 }
 
-}  // namespace
-
-Expected<fs::path> open_run_directory(const fs::path& asked) {
+Expected<fs::path> open_first_of(std::vector<RunDirectory> candidates) {
   std::string tried;
-  for (Candidate& candidate : candidates_of(asked)) {
+  for (RunDirectory& candidate : candidates) {
     std::error_code error;
     if (const fs::path whole = fs::absolute(candidate.path, error); !error) candidate.path = whole.lexically_normal();
     std::string wrong = make(candidate);
@@ -89,5 +79,7 @@ Expected<fs::path> open_run_directory(const fs::path& asked) {
                              "can write in POLYMETIS_RUN_DIR",
                              tried));
 }
+
+Expected<fs::path> open_run_directory(const fs::path& asked) { return open_first_of(run_directories(asked)); }
 
 }  // namespace polymetis::device

@@ -16,7 +16,7 @@ namespace polymetis::device {
 
 namespace {
 
-constexpr auto lock_patience = std::chrono::seconds(2);
+constexpr auto lock_patience = std::chrono::seconds(1);
 constexpr auto lock_pause = std::chrono::milliseconds(1);
 
 /// What to do about an error, by its number.

@@ -45,7 +45,7 @@ Expected<base::UniqueFd> open_for_reading(const std::filesystem::path& path);
 class SharedFile {
  public:
   /// Opens or makes it and holds the lock of `gate` (exclusive) alone among those who open it this way: what the file describes can be
-  /// read and changed until `unlock(gate)`. Waits up to two seconds.
+  /// read and changed until `unlock(gate)`. Waits up to a second.
   /// Errors: `connection_error` it cannot be made, is a link or no regular file, may not be written, or the gate stays locked.
   static Expected<std::unique_ptr<SharedFile>> open(const std::filesystem::path& path, ByteRange gate);
   ~SharedFile();
@@ -57,7 +57,7 @@ class SharedFile {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   /// Error: `connection_error` the file system has no such locks, or no more of them.
   Expected<LockAnswer> try_lock(ByteRange bytes, LockKind kind = LockKind::exclusive) const;
-  /// As `try_lock`, but waits up to two seconds.
+  /// As `try_lock`, but waits up to a second.
   Expected<LockAnswer> lock(ByteRange bytes) const;
   void unlock(ByteRange bytes) const noexcept;
   /// Makes the file at least this large, with its space, so that a write or a mapping cannot fail later.
