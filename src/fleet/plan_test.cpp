@@ -1,0 +1,283 @@
+#include "fleet/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include "fleet/testing/plan_driver.hpp"
+
+namespace polymetis::fleet {
+namespace {
+
+using namespace std::chrono_literals;
+using Service = PlanDriver::Service;
+
+void expect_in_order(PlanDriver& cards, StreamId stream = StreamId(0)) {
+  const auto& answers = cards.answers[stream.value];
+  for (std::size_t i = 0; i < answers.size(); ++i) ASSERT_EQ(answers[i].number, i);
+}
+
+TEST(Plan, FramesOfAStreamAreAnsweredInOrderOverAllCards) {
+  PlanDriver cards;
+  cards.add_cards(2, 4);
+  cards.service = [&](ExecutorId e, bool, auto&) { return Service{e.value % 2 == 0 ? 2ms : 3ms}; };
+  const StreamId stream = cards.open();
+  cards.saturate(stream, cards.now + 1s);
+  cards.run_for(100ms);
+  expect_in_order(cards);
+  EXPECT_EQ(cards.count(Outcome::outputs), cards.answers[0].size());
+  EXPECT_NEAR(static_cast<double>(cards.answers[0].size()), 4 * 500 + 4 * 333, 40);
+}
+
+TEST(Plan, CardsOfDifferentSpeedGiveTheSumOfTheirRates) {
+  PlanDriver cards;
+  cards.add_cards(3, 4);
+  cards.service = [](ExecutorId e, bool, auto&) { return Service{e.value >= 8 ? 8ms : 2ms}; };
+  const StreamId stream = cards.open({.queue_frames = 48});
+  const TimePoint begin = cards.now;
+  cards.saturate(stream, begin + 2s);
+  const double rate = static_cast<double>(cards.answers[0].size()) / 2.0;
+  EXPECT_GT(rate, 0.97 * (2 * 2000 + 500));
+}
+
+TEST(Plan, ACardThatHangsCostsNoFrameAndNoRateOfTheOthers) {
+  PlanDriver cards;
+  cards.add_cards(4, 4);
+  bool hang = false;
+  cards.service = [&](ExecutorId e, bool, auto&) { return Service{hang && e.value < 4 ? PlanDriver::never : Duration(2ms)}; };
+  const StreamId stream = cards.open({.queue_frames = 64});
+  cards.saturate(stream, cards.now + 1s);
+  const std::size_t before = cards.answers[0].size();
+  hang = true;
+  cards.saturate(stream, cards.now + 1s);
+  EXPECT_GT(static_cast<double>(cards.answers[0].size() - before), 0.97 * 3 * 2000);
+  cards.run_for(1s);
+  expect_in_order(cards);
+  EXPECT_EQ(cards.count(Outcome::outputs), cards.answers[0].size());
+  EXPECT_NE(cards.plan.devices()[DeviceId(0)].state, DeviceState::ready);
+  hang = false;
+}
+
+TEST(Plan, ACardThatComesBackIsProbedAndReadmitted) {
+  PlanDriver cards;
+  cards.add_cards(2, 2);
+  bool hang = false;
+  cards.service = [&](ExecutorId e, bool, auto&) { return Service{hang && e.value < 2 ? PlanDriver::never : Duration(2ms)}; };
+  const StreamId stream = cards.open();
+  cards.saturate(stream, cards.now + 200ms);
+  hang = true;
+  cards.saturate(stream, cards.now + 60ms);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(0)].state, DeviceState::quarantined);
+  hang = false;
+  cards.saturate(stream, cards.now + 1s);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(0)].state, DeviceState::ready);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(0)].readmissions, 1U);
+  const std::vector<std::string> life = {"card0: ready", "card1: ready", "card0: suspect", "card0: quarantined", "card0: probing", "card0: ready"};
+  EXPECT_EQ(cards.changes, life);
+}
+
+TEST(Plan, AFrameThatFailsEverywhereIsBlamedAndTheCardsStay) {
+  PlanDriver cards;
+  cards.add_cards(3, 2);
+  const StreamId stream = cards.open();
+  FrameId poison;
+  cards.service = [&](ExecutorId, bool probe, auto& frames) {
+    return Service{2ms, !probe && frames[0] == poison && poison.valid() ? Code::runtime_error : Code::ok};
+  };
+  cards.offer(stream);
+  cards.run_for(10ms);
+  poison = FrameId(0);
+  cards.offer(stream);
+  cards.run_for(50ms);
+  ASSERT_EQ(cards.answers[0].size(), 2U);
+  EXPECT_EQ(cards.answers[0][1].outcome, Outcome::failed);
+  EXPECT_EQ(cards.answers[0][1].attempts, 3U);
+  for (unsigned c = 0; c < 3; ++c) EXPECT_EQ(cards.plan.devices()[DeviceId(c)].state, DeviceState::ready);
+}
+
+TEST(Plan, AFrameThatHangsEveryCardEndsAfterTwoRunsAndTheCardsComeBack) {
+  PlanDriver cards;
+  cards.add_cards(3, 2);
+  const StreamId stream = cards.open();
+  FrameId poison;
+  cards.service = [&](ExecutorId, bool probe, auto& frames) {
+    return Service{!probe && poison.valid() && frames[0] == poison ? PlanDriver::never : Duration(2ms)};
+  };
+  for (int i = 0; i < 300; ++i) {
+    cards.offer(stream);
+    cards.run_for(2ms);
+  }
+  poison = FrameId(0);
+  cards.offer(stream);
+  cards.run_for(1s);
+  EXPECT_EQ(cards.answers[0].back().outcome, Outcome::failed);
+  EXPECT_EQ(cards.answers[0].back().attempts, 2U);
+  poison = {};
+  for (unsigned c = 0; c < 3; ++c) EXPECT_EQ(cards.plan.devices()[DeviceId(c)].state, DeviceState::ready) << c;
+  for (unsigned e = 0; e < 6; ++e) EXPECT_FALSE(cards.plan.executors()[ExecutorId(e)].probing) << e;
+}
+
+TEST(Plan, WithoutACardFramesFailWithTheFirstCause) {
+  PlanDriver cards;
+  cards.add_cards(1, 2);
+  const StreamId stream = cards.open();
+  cards.service = [](auto...) { return Service{PlanDriver::never}; };
+  for (int i = 0; i < 8; ++i) cards.offer(stream);
+  cards.run_for(1s);
+  ASSERT_EQ(cards.answers[0].size(), 8U);
+  EXPECT_EQ(cards.count(Outcome::failed), 8U);
+  EXPECT_NE(cards.answers[0][7].status.find("No card is left"), std::string::npos) << cards.answers[0][7].status;
+}
+
+TEST(Plan, FramesWaitForACardAsLongAsAsked) {
+  PlanOptions options;
+  options.no_card_wait = 5s;
+  PlanDriver cards(options);
+  cards.add_cards(1, 2);
+  const StreamId stream = cards.open();
+  cards.apply(event::DeviceLost{DeviceId(0), "the link is down"});
+  for (int i = 0; i < 8; ++i) cards.offer(stream);
+  cards.run_for(1s);
+  EXPECT_TRUE(cards.answers[0].empty());
+  cards.apply(event::DeviceAppeared{DeviceId(0)});
+  cards.run_for(1s);
+  EXPECT_EQ(cards.count(Outcome::outputs), 8U);
+}
+
+TEST(Plan, ALostCardsFramesRunElsewhere) {
+  PlanDriver cards;
+  cards.add_cards(2, 4);
+  const StreamId stream = cards.open();
+  cards.saturate(stream, cards.now + 100ms);
+  cards.apply(event::DeviceLost{DeviceId(1), "unplugged"});
+  cards.saturate(stream, cards.now + 100ms);
+  cards.run_for(100ms);
+  expect_in_order(cards);
+  EXPECT_EQ(cards.count(Outcome::outputs), cards.answers[0].size());
+}
+
+TEST(Plan, DropOldestKeepsTheNewestAndAnswersAll) {
+  PlanDriver cards;
+  cards.add_cards(1, 1);
+  const StreamId stream = cards.open({.overload = Overload::drop_oldest, .queue_frames = 2});
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_TRUE(cards.offer(stream));
+    cards.run_for(1ms);
+  }
+  cards.run_for(1s);
+  expect_in_order(cards);
+  EXPECT_EQ(cards.answers[0].size(), 1000U);
+  EXPECT_NEAR(static_cast<double>(cards.count(Outcome::outputs)), 500, 10);
+  EXPECT_EQ(cards.answers[0].back().outcome, Outcome::outputs);
+}
+
+TEST(Plan, DropNewestGivesUpTheNewFrame) {
+  PlanDriver cards;
+  cards.add_cards(1, 1);
+  const StreamId stream = cards.open({.overload = Overload::drop_newest, .queue_frames = 2});
+  for (int i = 0; i < 6; ++i) cards.offer(stream);
+  cards.run_for(100ms);
+  ASSERT_EQ(cards.answers[0].size(), 6U);
+  EXPECT_EQ(cards.answers[0][3].outcome, Outcome::outputs);
+  EXPECT_EQ(cards.answers[0][4].outcome, Outcome::dropped);
+}
+
+TEST(Plan, LateFramesAreAnsweredInTheirPlaceAtTheirDeadline) {
+  PlanDriver cards;
+  cards.add_cards(1, 1);
+  cards.service = [](auto...) { return Service{10ms}; };
+  const StreamId stream = cards.open();
+  const TimePoint begin = cards.now;
+  for (int i = 0; i < 5; ++i) cards.offer(stream, begin + 25ms);
+  cards.run_for(1s);
+  ASSERT_EQ(cards.answers[0].size(), 5U);
+  EXPECT_EQ(cards.count(Outcome::outputs), 2U);
+  EXPECT_EQ(cards.count(Outcome::late), 3U);
+  EXPECT_EQ(cards.answers[0][4].time, begin + 25ms);
+}
+
+TEST(Plan, StreamsShareByWeightAndPriorityGoesFirst) {
+  PlanDriver cards;
+  cards.add_cards(1, 2);
+  const StreamId heavy = cards.open({.overload = Overload::drop_oldest, .weight = 3.0, .queue_frames = 4});
+  const StreamId light = cards.open({.overload = Overload::drop_oldest, .weight = 1.0, .queue_frames = 4});
+  const StreamId urgent = cards.open({.overload = Overload::drop_oldest, .priority = 1, .queue_frames = 4});
+  for (int i = 0; i < 4000; ++i) {
+    cards.offer(heavy);
+    cards.offer(light);
+    if (i % 4 == 0) cards.offer(urgent);
+    cards.run_for(1ms);
+  }
+  cards.run_for(1s);
+  EXPECT_EQ(cards.count(Outcome::dropped, urgent), 0U);
+  EXPECT_NEAR(static_cast<double>(cards.count(Outcome::outputs, heavy)) / static_cast<double>(cards.count(Outcome::outputs, light)), 3.0, 0.1);
+}
+
+TEST(Plan, BatchesGatherAndALastOneGoesTrimmed) {
+  PlanDriver cards;
+  cards.add_cards(1, 1, 4, 5ms);
+  std::vector<std::size_t> sizes;
+  cards.service = [&](ExecutorId, bool, auto& frames) {
+    sizes.push_back(frames.size());
+    return Service{2ms};
+  };
+  const StreamId stream = cards.open();
+  for (int i = 0; i < 6; ++i) cards.offer(stream);
+  cards.run_for(100ms);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{4, 2}));
+  EXPECT_EQ(cards.count(Outcome::outputs), 6U);
+}
+
+TEST(Plan, ACancelledStreamDropsWhatWaitsAndFinishesWhatRuns) {
+  PlanDriver cards;
+  cards.add_cards(1, 1);
+  const StreamId stream = cards.open();
+  for (int i = 0; i < 6; ++i) cards.offer(stream);
+  cards.apply(event::CancelStream{stream, 1});
+  cards.run_for(100ms);
+  EXPECT_EQ(cards.count(Outcome::outputs), 2U);
+  EXPECT_EQ(cards.count(Outcome::dropped), 4U);
+  EXPECT_EQ(cards.closed, 1U);
+  EXPECT_EQ(cards.plan.frames().used(), 0U);
+  EXPECT_EQ(cards.plan.jobs().used(), 0U);
+}
+
+TEST(Plan, AFlakyCardIsQuarantinedAndNobodyElse) {
+  PlanDriver cards;
+  cards.add_cards(3, 4);
+  cards.service = [](ExecutorId e, bool probe, auto&) { return Service{e.value < 4 ? 100us : 2ms, !probe && e.value < 4 ? Code::runtime_error : Code::ok}; };
+  const StreamId stream = cards.open({.queue_frames = 48});
+  cards.saturate(stream, cards.now + 2s);
+  cards.run_for(1s);
+  EXPECT_EQ(cards.count(Outcome::outputs), cards.answers[0].size());
+  EXPECT_GT(static_cast<double>(cards.answers[0].size()), 0.97 * 2 * 4000);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(1)].failures + cards.plan.devices()[DeviceId(2)].failures, 0U);
+  EXPECT_GT(cards.plan.devices()[DeviceId(0)].failures, 2U);
+}
+
+TEST(Plan, AModelWhoseFramesHangEveryCardIsStopped) {
+  PlanDriver cards;
+  cards.add_cards(4, 4);
+  const StreamId stream = cards.open();
+  bool poison = false;
+  cards.service = [&](ExecutorId, bool probe, auto&) { return Service{poison && !probe ? PlanDriver::never : Duration(2ms)}; };
+  cards.saturate(stream, cards.now + 300ms);
+  poison = true;
+  for (int i = 0; i < 8; ++i) {
+    cards.offer(stream);
+    cards.run_for(20ms);
+  }
+  cards.run_for(100ms);
+  bool stopped = false;
+  for (const auto& change : cards.changes) stopped |= change == "model: stopped";
+  EXPECT_TRUE(stopped);
+  for (unsigned c = 0; c < 4; ++c) EXPECT_NE(cards.plan.devices()[DeviceId(c)].state, DeviceState::lost);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(3)].state, DeviceState::ready) << "stopped before it took them all";
+  poison = false;
+  cards.run_for(31s);
+  EXPECT_FALSE(cards.plan.models()[ModelId(0)].stopped);
+  const std::size_t before = cards.count(Outcome::outputs);
+  cards.saturate(stream, cards.now + 300ms);
+  EXPECT_GT(cards.count(Outcome::outputs), before + 1000);
+}
+
+}  // namespace
+}  // namespace polymetis::fleet

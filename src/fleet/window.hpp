@@ -1,0 +1,45 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "polymetis/host.hpp"
+
+namespace polymetis::fleet {
+
+/// How many frames of a stream may be between the oldest that has not been answered and the newest that has started: enough for the others
+/// to go on at full rate while one card is hung and not yet found out. Thread-bound.
+class Window {
+ public:
+  /// Most frames whatever the rate (from the limit in bytes), or exactly so many where the caller chose.
+  Window(std::size_t most = 4096, std::size_t chosen = 0) : most_(std::max<std::size_t>(most, 1)), chosen_(chosen) {}
+
+  /// A frame ended.
+  void ended(TimePoint now) noexcept {
+    ++count_;
+    if (now - since_ < measure_every) return;
+    const double seconds = std::chrono::duration<double>(now - since_).count();
+    const double measured = seconds > 1.0 ? 0.0 : static_cast<double>(count_) / seconds;
+    rate_ = std::max(measured, rate_ * 0.75);
+    since_ = now;
+    count_ = 0;
+  }
+  [[nodiscard]] double rate() const noexcept { return rate_; }
+  [[nodiscard]] std::size_t frames(std::size_t instances, Duration hang_bound) const noexcept {
+    if (chosen_ > 0) return std::min(chosen_, most_);
+    const double hidden = rate_ * std::chrono::duration<double>(hang_bound).count() * slack;
+    return std::clamp(static_cast<std::size_t>(hidden), std::min<std::size_t>(4 * std::max<std::size_t>(instances, 1), most_), most_);
+  }
+
+ private:
+  static constexpr Duration measure_every = std::chrono::milliseconds(10);
+  static constexpr double slack = 1.5;  // the hang is seen after the bound, then the frame runs elsewhere
+
+  std::size_t most_;
+  std::size_t chosen_;
+  TimePoint since_{};
+  std::uint64_t count_ = 0;
+  double rate_ = 0;
+};
+
+}  // namespace polymetis::fleet
