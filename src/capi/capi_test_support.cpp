@@ -1,0 +1,85 @@
+#include "capi/capi_test_support.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace capi_test {
+namespace {
+
+/// A run directory of this program alone, and virtual cards whatever the computer has.
+class Setting : public testing::Environment {
+ public:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("capi_tests." + std::to_string(getpid()));
+    std::filesystem::create_directories(folder_);
+    setenv("POLYMETIS_RUN_DIR", folder_.c_str(), 1);
+    setenv("POLYMETIS_VIRTUAL", "always", 1);
+    unsetenv("POLYMETIS_TOPOLOGY");
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+ private:
+  std::filesystem::path folder_;
+};
+const auto* const setting = testing::AddGlobalTestEnvironment(new Setting);
+
+}  // namespace
+
+Frame frame_of(int seed) {
+  Frame frame;
+  for (std::size_t i = 0; i < frame.size(); ++i) frame[i] = static_cast<std::int8_t>(seed * 3 + static_cast<int>(i));
+  return frame;
+}
+
+Frame inverse(const Frame& frame) {
+  Frame out;
+  for (std::size_t i = 0; i < frame.size(); ++i) out[i] = static_cast<std::int8_t>(-1 - frame[i]);
+  return out;
+}
+
+void Capi::SetUp() {
+  context = axr::to_ptr(axr_create_context());
+  ASSERT_EQ(error(context.get()), AXR_SUCCESS) << sentence(context.get());
+}
+
+axr::ptr<axrModel> Capi::load() const { return axr::to_ptr(axr_load_model(context.get(), package().c_str())); }
+
+axr::ptr<axrConnection> Capi::connect(std::size_t cores) const { return axr::to_ptr(axr_device_connect(context.get(), nullptr, cores, nullptr)); }
+
+axr::ptr<axrModelInstance> Capi::load(axrConnection* connection, axrModel* model, const char* properties) const {
+  const auto items = axr::to_ptr(axr_create_properties(context.get(), properties));
+  return axr::to_ptr(axr_load_model_instance(connection, model, items.get()));
+}
+
+std::vector<axrDeviceInfo> Capi::devices() const {
+  axrDeviceInfo* devices = nullptr;
+  const std::size_t count = axr_list_devices(context.get(), &devices);
+  return {devices, devices + count};
+}
+
+void CapiRun::SetUp() {
+  Capi::SetUp();
+  model = Capi::load();
+  connection = connect();
+  instance = Capi::load(connection.get(), model.get());
+  ASSERT_TRUE(instance) << sentence(context.get());
+}
+
+axrResult CapiRun::run(Frame& in, Frame& out) const {
+  const axrArgument input = argument(in);
+  const axrArgument output = argument(out);
+  return axr_run_model_instance(instance.get(), &input, 1, &output, 1);
+}
+
+Environment::Environment(const char* name, const std::string& value) : name_(name), was_set_(std::getenv(name) != nullptr) {
+  if (was_set_) before_ = std::getenv(name);
+  setenv(name, value.c_str(), 1);
+}
+
+Environment::~Environment() { was_set_ ? setenv(name_, before_.c_str(), 1) : unsetenv(name_); }
+
+std::filesystem::path package() { return std::getenv("CAPI_TEST_PACKAGE"); }
+std::filesystem::path package_of_two() { return package().string() + "_b2"; }
+
+}  // namespace capi_test
