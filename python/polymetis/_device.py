@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-__all__ = ["BoardType", "DeviceInfo", "HardwareGeneration"]
+__all__ = ["BoardType", "CoreUse", "DeviceInfo", "HardwareGeneration"]
 
 
 class BoardType(enum.Enum):
@@ -28,6 +29,23 @@ class HardwareGeneration(enum.Enum):
 
     metis = 0
     europa = 1
+
+
+@dataclass(frozen=True)
+class CoreUse:
+    """Who holds a core, and what ran on it; all zero where nobody does."""
+
+    pid: int
+    """0 = free, -1 = held by a process that cannot be told."""
+    process: str
+    """The process's name; empty where not known."""
+    frames: int
+    """Run by the model that is loaded on it now."""
+    failures: int
+    busy_seconds: float
+    """Computing, in all."""
+    memory_used: int
+    """Bytes of the card, this core's share."""
 
 
 def _text(value: str | bytes) -> str:
@@ -65,8 +83,8 @@ class DeviceInfo:
     """What fails, heats and shares a link together; equal for the chips of one board."""
     memory_used: int
     """Bytes taken by models that were loaded through Polymetis, in all processes."""
-    core_holders: tuple[int, ...]
-    """The process that holds each core: 0 = free, -1 = one that cannot be told."""
+    cores: tuple[CoreUse, ...]
+    """Who holds each core."""
     origin: str
     """Where the description comes from."""
     not_usable_because: str
@@ -89,7 +107,7 @@ class DeviceInfo:
         self.driver = getattr(raw, "driver", "")
         self.board = getattr(raw, "board", self.name)
         self.memory_used = getattr(raw, "memory_used", 0)
-        self.core_holders = tuple(getattr(raw, "core_holders", ()))
+        self.cores = tuple(CoreUse(*core) for core in getattr(raw, "cores", ()))
         self.origin = getattr(raw, "origin", "")
         self.not_usable_because = getattr(raw, "not_usable_because", "")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Union
 
 from ._device import DeviceInfo
 from ._struct import DeviceInfo as RawDeviceInfo
@@ -18,6 +18,16 @@ class SupportsDLPack(Protocol):
 
     def __dlpack__(self, *, stream: Any = ...) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
+
+
+class Driver(TypedDict):
+    """What `Context.drivers` gives."""
+
+    name: str
+    virtual: bool
+    used: bool
+    state: str
+    """How many devices, or why it is not used."""
 
 
 Tensor: TypeAlias = Union["Buffer", SupportsDLPack, int]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._device import BoardType, DeviceInfo, HardwareGeneration
+from ._device import BoardType, CoreUse, DeviceInfo, HardwareGeneration
 from ._errors import (
     ConnectionError,  # noqa: A004 - the API's name
     DeviceInUse,
@@ -43,6 +43,7 @@ __all__ = [
     "Connection",
     "ConnectionError",
     "Context",
+    "CoreUse",
     "DeviceInUse",
     "DeviceInfo",
     "Error",

@@ -87,6 +87,27 @@ nb::list devices(const PyContext& self) {
   return result;
 }
 
+nb::list drivers(const PyContext& self) {
+  const std::vector<DriverInfo> found = [&] {
+    const Unlocked released;
+    return self.handle.drivers();
+  }();
+  nb::list result;
+  for (const DriverInfo& driver : found) {
+    nb::dict fields;
+    fields["name"] = text(driver.name);
+    fields["virtual"] = driver.reality == Reality::simulated;
+    fields["used"] = driver.used;
+    fields["state"] = text(driver.state);
+    result.append(fields);
+  }
+  return result;
+}
+
+nb::object run_directory(const PyContext& self) {
+  return nb::module_::import_("pathlib").attr("Path")(text(self.handle.run_directory().string()));
+}
+
 nb::object find(const PyContext& self, nb::handle device) {
   const DeviceSelector chosen = selector(device);
   return device_info(unlocked([&] { return self.handle.find_device(chosen); }));
@@ -140,6 +161,10 @@ void bind_context(nb::module_& module) {
   bound.def("list_devices", &devices, nb::sig("def list_devices(self) -> list[polymetis._device.DeviceInfo]"),
             "What devices there are now, in a fixed order, with who uses them; wakes none of them.\n\nRaises ConnectionError where a driver "
             "cannot be asked.");
+  bound.def("drivers", &drivers, nb::sig("def drivers(self) -> list[polymetis._types.Driver]"),
+            "The drivers in the order of their devices, used or not, and why: for diagnosis.");
+  bound.def_prop_ro("run_directory", &run_directory, nb::sig("def run_directory(self) -> pathlib.Path"),
+                    "Where reservations and telemetry are shared with other processes.");
   bound.def("find_device", &find, "device"_a.none(), nb::sig("def find_device(self, device: polymetis._types.Device) -> polymetis._device.DeviceInfo"),
             "The device that `device` names, as device_connect takes it. Raises InvalidArgument with what there is.");
   bound.def("configure_device", &configure, "device"_a.none(), "keywords"_a,

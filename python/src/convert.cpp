@@ -63,6 +63,16 @@ nb::tuple as_tuple(const std::vector<std::size_t>& values) {
   return nb::tuple(list);
 }
 
+/// What polymetis._device.CoreUse takes, in its order.
+nb::list core_uses(const std::vector<CoreUse>& cores) {
+  nb::list list;
+  for (const CoreUse& core : cores) {
+    const double busy_seconds = std::chrono::duration<double>(core.busy).count();
+    list.append(nb::make_tuple(core.pid, text(core.process_name), core.frames, core.failures, busy_seconds, core.memory_bytes));
+  }
+  return list;
+}
+
 nb::list as_pairs(const std::vector<TensorInfo::Padding>& padding) {
   nb::list list;
   for (const auto& side : padding) {
@@ -125,10 +135,6 @@ nb::dict as_dict(const Properties& properties) {
 nb::object device_info(const DeviceInfo& device) {
   static Imported make("polymetis._device", "device_info");
   const DeviceDescription& description = device.description;
-  nb::list holders;
-  for (const std::int64_t pid : device.core_holders) {
-    holders.append(pid);
-  }
   nb::dict fields;
   fields["name"] = text(description.name);
   fields["subdevice_count"] = description.core_count;
@@ -145,7 +151,7 @@ nb::object device_info(const DeviceInfo& device) {
   fields["driver"] = text(device.driver);
   fields["virtual"] = description.reality == Reality::simulated;
   fields["memory_used"] = device.memory_used_bytes;
-  fields["core_holders"] = nb::tuple(holders);
+  fields["cores"] = core_uses(device.cores);
   fields["origin"] = text(description.origin);
   fields["not_usable_because"] = text(description.not_usable_because);
   return make.get()(**fields);

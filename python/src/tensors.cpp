@@ -70,10 +70,11 @@ bool is_int8(const Py_buffer& view) {
   return format[0] == 'b' && format[1] == '\0';
 }
 
-/// bytes, bytearray, mmap, memoryview and the like say "unsigned bytes" of any memory; an array of NumPy means it.
+/// A row of single bytes of bytes, bytearray, mmap, array, ctypes or the like is plain memory, whatever sign they say; an array of NumPy means
+/// its shape and type.
 bool is_raw(nb::handle given, const Py_buffer& view) {
-  const bool bytes = view.itemsize == 1 && (view.format == nullptr || view.format == std::string_view("B") || view.format == std::string_view("c"));
-  return bytes && view.ndim <= 1 && !nb::hasattr(given, "__array_interface__");
+  const std::string type = type_of(view.format, view.itemsize);
+  return view.ndim <= 1 && (type == "uint8" || type == "int8" || type == "bytes") && !nb::hasattr(given, "__array_interface__");
 }
 
 /// Says why `given` has no buffer as a run needs it; what it has is asked for again, without conditions.

@@ -16,6 +16,8 @@ Rectangle = tuple[int, int, int, int]
 # Blue, green, red. Left and right differ in hue and in lightness, for those who see few hues.
 LEFT, RIGHT, TRUNK, DARK = (255, 178, 64), (64, 150, 255), (240, 240, 240), (30, 26, 22)
 PALETTE = ((120, 200, 60), (60, 190, 250), (220, 130, 220), (230, 190, 60), (90, 120, 250), (200, 200, 110))
+LEFT_POINTS = frozenset((1, 2, 3, *range(7, 33, 2)))
+RIGHT_POINTS = frozenset((4, 5, 6, *range(8, 33, 2)))
 SEEN = 0.5
 SHARP = 4  # bits of a pixel's fraction that OpenCV draws with
 
@@ -110,8 +112,6 @@ def draw_pose(canvas: np.ndarray, pose: Pose, scale: float) -> None:
 
 
 def side_colour(a: int, b: int) -> Colour:
-    if a % 2 != b % 2 or a == 0 or b == 0:
-        return TRUNK
-    # From 7 on uneven numbers are the left; among the eyes 1..3 are.
-    left = a <= 3 or (a > 6 and a % 2 == 1)
-    return LEFT if left else RIGHT
+    if a in LEFT_POINTS and b in LEFT_POINTS:
+        return LEFT
+    return RIGHT if a in RIGHT_POINTS and b in RIGHT_POINTS else TRUNK

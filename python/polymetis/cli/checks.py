@@ -1,0 +1,161 @@
+"""What `polymetis doctor` looks at. Each check gives findings and lets no exception out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import __version__
+
+if TYPE_CHECKING:
+    from ..axruntime import Context, DeviceInfo
+
+ENGINE = "2026.4.1"
+VARIABLES = ("POLYMETIS_VIRTUAL", "POLYMETIS_TOPOLOGY", "POLYMETIS_RUN_DIR", "XDG_RUNTIME_DIR", "AXELERA_RUNTIME_DIR", "AXELERA_DEVICE_DIR")
+INT8_FEATURES = ("amx_int8", "avx512_vnni", "avx_vnni", "avx2", "i8mm", "asimddp", "asimd")
+FAST_FEATURES = ("amx_int8", "avx512_vnni", "avx_vnni", "i8mm", "asimddp")
+FILES_FOR_MANY_CARDS = 1024
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    name: str
+    found: str
+    state: str = "ok"
+    """ok, note or problem."""
+    remedy: str = ""
+    """What to do; empty where nothing is to be done."""
+
+
+def examine(topology: Path | None, virtual: str | None) -> list[Finding]:
+    """All findings, in order."""
+    return [*versions(), *processor(), *environment(), *cards(topology, virtual)]
+
+
+def versions() -> Iterator[Finding]:
+    """What is installed."""
+    yield Finding("versions", "polymetis", __version__)
+    engine = _installed("openvino")
+    state = "ok" if engine == ENGINE else "problem"
+    remedy = "" if engine == ENGINE else f"This polymetis is built for openvino {ENGINE}; run: pip install openvino=={ENGINE}"
+    yield Finding("versions", "openvino", engine or "not installed", state, remedy)
+    yield Finding("versions", "numpy", _installed("numpy") or "not installed")
+    yield Finding("versions", "python", platform.python_version())
+    yield Finding("versions", "kernel", f"{platform.system()} {platform.release()} {platform.machine()}")
+    provider = _installed("polymetis-axelera")
+    vendor = _installed("axelera-runtime")
+    if provider and vendor:
+        yield Finding(
+            "versions",
+            "axelera.runtime",
+            f"from polymetis-axelera {provider} and from axelera-runtime {vendor}, one over the other",
+            "problem",
+            "Both hold the same files; uninstall one of them and install the other again.",
+        )
+    else:
+        yield Finding("versions", "axelera.runtime", f"polymetis-axelera {provider}" if provider else f"axelera-runtime {vendor}" if vendor else "not installed")
+
+
+def processor() -> Iterator[Finding]:
+    """What computes for virtual cards."""
+    usable = len(os.sched_getaffinity(0))
+    yield Finding("processor", "CPUs", f"{usable} usable of {os.cpu_count()}")
+    present = [feature for feature in INT8_FEATURES if feature in _processor_flags()]
+    fast = any(feature in FAST_FEATURES for feature in present)
+    remedy = "" if fast else "Virtual cards compute int8 without instructions made for it: right, but several times slower than a CPU with VNNI would."
+    yield Finding("processor", "int8", ", ".join(present) or "nothing for int8", "ok" if fast else "note", remedy)
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    low = 0 <= files < FILES_FOR_MANY_CARDS
+    yield Finding("processor", "open files", str(files), "note" if low else "ok", f"For many cards allow more: ulimit -n {FILES_FOR_MANY_CARDS * 10}" if low else "")
+
+
+def environment() -> Iterator[Finding]:
+    """Variables that change what happens."""
+    given = [name for name in VARIABLES if name in os.environ]
+    for name in given:
+        yield Finding("environment", name, os.environ[name])
+    if not given:
+        yield Finding("environment", "variables", "none of " + ", ".join(VARIABLES))
+
+
+def cards(topology: Path | None, virtual: str | None) -> Iterator[Finding]:
+    """Run directory, drivers, devices."""
+    from ..axruntime import Context, Error
+
+    try:
+        context = Context(topology=topology, virtual=virtual)  # type: ignore[arg-type]
+    except OSError as error:
+        yield Finding("cards", "context", str(error), "problem", "Make one of the folders writable, or name one with POLYMETIS_RUN_DIR.")
+        return
+    except Error as error:
+        yield Finding("cards", "context", str(error), "problem", "Mend what the text names.")
+        return
+    with context:
+        yield from _run_directory(context)
+        yield from _drivers(context)
+        yield from _devices(context)
+
+
+def _run_directory(context: Context) -> Iterator[Finding]:
+    where = context.run_directory
+    yield Finding("cards", "run directory", f"{where}, shared by processes that use the same; {_free(where)}")
+
+
+def _drivers(context: Context) -> Iterator[Finding]:
+    for driver in context.drivers():
+        yield Finding("cards", f"driver {driver['name']}", driver["state"], "ok" if driver["used"] else "note")
+
+
+def _devices(context: Context) -> Iterator[Finding]:
+    from ..axruntime import Error
+
+    try:
+        devices = context.list_devices()
+    except Error as error:
+        yield Finding("cards", "devices", str(error), "problem", "See the driver's own diagnosis.")
+        return
+    for device in devices:
+        yield _device(device)
+    if not devices:
+        remedy = "Plug in a card and load its driver, or allow virtual ones: POLYMETIS_VIRTUAL=always."
+        yield Finding("cards", "devices", "none", "problem", remedy)
+
+
+def _device(device: DeviceInfo) -> Finding:
+    if device.not_usable_because:
+        return Finding("cards", device.name, device.not_usable_because, "problem", "Do what the text says, then ask again.")
+    kind = "virtual, only imitated" if device.virtual else "real"
+    use = f"in use by {device.in_use_by}" if device.in_use else "free"
+    return Finding("cards", device.name, f"{kind}; {device.subdevice_count} cores; {use}; from {device.origin}")
+
+
+def _free(where: Path) -> str:
+    try:
+        room = os.statvfs(where)
+    except OSError as error:
+        return str(error)
+    return f"{room.f_bavail * room.f_frsize >> 20} MiB free"
+
+
+def _installed(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _processor_flags() -> set[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith(("flags", "Features")) for flag in line.partition(":")[2].split()}

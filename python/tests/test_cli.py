@@ -1,0 +1,157 @@
+"""The command polymetis."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from polymetis import __version__, cli
+
+COMMAND = Path(sys.executable).with_name("polymetis")
+
+
+def call(*words: str, expect: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=60, env=os.environ | environment, check=False)
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done
+
+
+def test_devices_lists_cards_and_marks_virtual_ones():
+    out = call("devices").stdout
+    assert out.count("metis-0:1:0") == 1
+    assert out.count("metis-0:3:0") == 1
+    assert out.count("virtual") >= 2
+    assert "4 GiB" in out
+
+
+def test_devices_as_json():
+    devices = json.loads(call("devices", "--json").stdout)
+    assert [device["name"] for device in devices] == ["metis-0:1:0", "metis-0:3:0"]
+    first = devices[0]
+    assert first["virtual"] is True
+    assert first["subdevice_count"] == 4
+    assert first["max_memory_bytes"] == 4 << 30
+    assert first["in_use"] is False
+    assert first["board_type"] == "pcie"
+    assert [core["pid"] for core in first["cores"]] == [0] * 4
+    assert first["configuration"]["clock_profile_core_0"] == "800"
+
+
+def test_devices_says_who_holds_what_and_what_ran(context, instance, arrays, tmp_path):
+    for _ in range(3):
+        instance.run(*arrays)
+    topology = str(tmp_path / "cards.toml")
+    core = json.loads(call("devices", "--json", "--topology", topology).stdout)[0]["cores"][0]
+    assert core["pid"] == os.getpid()
+    assert core["frames"] == 3
+    assert core["memory_used"] > 0
+    out = call("devices", "--topology", topology).stdout
+    assert str(os.getpid()) in out
+    assert "Cores that are held" in out
+
+
+def test_devices_can_be_chosen():
+    assert [device["name"] for device in json.loads(call("devices", "1", "--json").stdout)] == ["metis-0:3:0"]
+    assert [device["name"] for device in json.loads(call("devices", "metis-0-1-0", "--json").stdout)] == ["metis-0:1:0"]
+    done = call("devices", "nothing", expect=1)
+    assert "nothing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_devices_where_there_is_none():
+    done = call("devices", POLYMETIS_VIRTUAL="never", expect=1)
+    assert "no device" in done.stdout
+    assert call("devices", "--json", "--virtual", "never", expect=1).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["devices", "doctor"])
+def test_an_error_is_a_sentence_and_json_where_json_was_asked(command, tmp_path):
+    file = tmp_path / "bad.toml"
+    file.write_text("[[board]]\nnam = 1\n")
+    done = call(command, "--topology", str(file), "--json", expect=1)
+    assert "nam" in done.stdout
+    json.loads(done.stdout)
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_finds_nothing_wrong(own_run_directory):
+    out = call("doctor").stdout
+    assert "Nothing is wrong" in out
+    assert str(own_run_directory) in out
+    assert __version__ in out
+    assert "POLYMETIS_RUN_DIR" in out
+    assert "virtual" in out
+
+
+def test_doctor_as_json(own_run_directory):
+    report = json.loads(call("doctor", "--json").stdout)
+    assert report["ok"] is True
+    found = {entry["name"]: entry["found"] for entry in report["versions"]}
+    assert found["polymetis"] == __version__
+    assert found["openvino"].startswith("2026.4.1")
+    cards = {entry["name"]: entry for entry in report["cards"]}
+    assert str(own_run_directory) in cards["run directory"]["found"]
+    assert "virtual" in cards["metis-0:1:0"]["found"]
+    assert "driver virtual" in cards
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    done = call("doctor", POLYMETIS_RUN_DIR=str(file / "x"), expect=1)
+    assert "POLYMETIS_RUN_DIR" in done.stdout
+    done = call("doctor", POLYMETIS_VIRTUAL="never", expect=1)
+    assert "POLYMETIS_VIRTUAL=always" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["--help"], ["devices", "--help"], ["doctor", "--help"], ["compile", "--help"], [], ["--version"]])
+def test_help(words):
+    assert "polymetis" in call(*words).stdout
+
+
+def test_wrong_usage():
+    assert "invalid choice" in call("dance", expect=2).stderr
+    assert call("devices", "--nonsense", expect=2).stderr
+
+
+def test_compile_is_handed_on():
+    assert "name a MODEL" in call("compile", "-o", "somewhere", expect=1).stderr
+
+
+def test_a_missing_extra_is_named(monkeypatch, capsys):
+    command = cli.Command("polymetis_nothing_here", "x", extra="compile")
+    monkeypatch.setitem(cli.COMMANDS, "compile", command)
+    assert cli.main(["compile"]) == 1
+    assert "polymetis[compile]" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_clean(monkeypatch, capsys):
+    class Interrupted:
+        @staticmethod
+        def add_arguments(parser):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "interrupted", Interrupted)
+    monkeypatch.setitem(cli.COMMANDS, "devices", cli.Command("interrupted", "x"))
+    assert cli.main(["devices"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_a_closed_pipe_is_no_traceback():
+    done = subprocess.run(f"{COMMAND} devices --json | true", shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+
+
+def test_listing_imports_nothing_heavy():
+    program = "import sys; from polymetis import cli; cli.main(['devices', '--json']); print([m for m in ('numpy', 'openvino', 'asyncio', 'rich') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_python_m_polymetis():
+    done = subprocess.run([sys.executable, "-m", "polymetis", "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert __version__ in done.stdout
