@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Square:
 def around(box: Box, margin: float = POSE_MARGIN) -> Square:
     """The square with the centre of `box` and `margin` times its longer edge; at least one pixel."""
     side = max(round(margin * max(box.width, box.height)), 1)
-    return Square(round((box.x0 + box.x1 - side) / 2), round((box.y0 + box.y1 - side) / 2), side)
+    return Square(floor((box.x0 + box.x1 - side + 1) / 2), floor((box.y0 + box.y1 - side + 1) / 2), side)
 
 
 def cut(picture: np.ndarray, square: Square) -> np.ndarray:
