@@ -198,9 +198,9 @@ Expected<TelemetrySnapshot> peek_telemetry(const std::filesystem::path& run_dire
   if (!file) return snapshot;
   const auto header = read_value<Header>(file.get(), 0);
   const Found found = TRY(found_in(header, path));
-  if (found == Found::another_version) return Unexpected(other_version(path, header));
+  if (found == Found::another_version && locked_elsewhere(file.get(), users)) return Unexpected(other_version(path, header));
   // A page of an older description may be shorter; nobody who has this one has metered anything then.
-  if (found == Found::nothing || !is_whole(file.get(), page_bytes(device.core_count))) return snapshot;
+  if (found != Found::this_version || !is_whole(file.get(), page_bytes(device.core_count))) return snapshot;
   const auto mapping = TRY(TelemetryMapping::map(file.get(), device.core_count, TelemetryMapping::Access::read));
   snapshot.cores = mapping.read_cores(file.get());
   snapshot.card = mapping.read_card(file.get(), text_hash(description_text(device)));
