@@ -17,14 +17,19 @@ CoreHolder holder_of(const ProcessIdentity& process) {
 
 }  // namespace
 
-Expected<std::string> read_text(int fd, const std::filesystem::path& path) {
+Expected<Header> read_header(int fd, const std::filesystem::path& path) {
   const auto header = read_value<Header>(fd, 0);
-  if (header.magic == 0 && header.layout == 0) return std::string();
+  if (header.magic == 0 && header.layout == 0) return header;
   if (header.magic != magic || header.layout != layout) {
     return failure(Code::connection_error, fmt::format("'{}' is not a reservation file of Polymetis: remove it, or choose another run directory "
                                                        "(POLYMETIS_RUN_DIR)",
                                                        path.string()));
   }
+  return header;
+}
+
+Expected<std::string> read_text(int fd, const std::filesystem::path& path) {
+  const Header header = TRY(read_header(fd, path));
   if (header.text_bytes > most_text_bytes) return std::string();
   std::string text(header.text_bytes, '\0');
   read_at(fd, text_at, std::as_writable_bytes(std::span(text)));

@@ -38,7 +38,9 @@ constexpr std::uint64_t file_bytes(unsigned core_count) { return core_slot(core_
 constexpr ByteRange cores(CoreRange range) { return {first_core + range.first, range.count}; }
 inline constexpr ByteRange all_claims{configuration.first, first_core + most_cores - configuration.first};
 
-/// What the file says of itself; "" where that cannot be trusted. Error: `connection_error` the file is something else.
+/// All zero in a file that was only just made. Error: `connection_error` the file is something else.
+Expected<Header> read_header(int fd, const std::filesystem::path& path);
+/// What the file says of itself; "" where that cannot be trusted. Error: as above.
 Expected<std::string> read_text(int fd, const std::filesystem::path& path);
 /// Needs the gate.
 Status write_text(const SharedFile& file, std::string_view text, unsigned core_count);

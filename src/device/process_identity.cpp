@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <chrono>
 #include <string_view>
+#include <vector>
 
 #include "base/unique_fd.hpp"
 
@@ -50,18 +52,47 @@ std::string comm_of(std::int64_t pid) {
   return name;
 }
 
-}  // namespace
-
-ProcessIdentity this_process() {
-  const std::int64_t pid = ::getpid();
-  return {pid, start_time_of(pid), own_pid_namespace(), 0};
-}
-
-std::optional<std::string> name_of(const ProcessIdentity& process) {
+std::optional<std::string> look_up(const ProcessIdentity& process) {
   if (process.pid <= 0 || process.start_time == 0 || process.pid_namespace != own_pid_namespace()) return std::nullopt;
   std::string name = comm_of(process.pid);
   if (start_time_of(process.pid) != process.start_time) return std::nullopt;  // asked last: then the name was this process's too
   return name;
+}
+
+/// Names of the last moment: a list of many devices asks for the same few again and again, and /proc is slow.
+class RecentNames {
+ public:
+  const std::optional<std::string>& of(const ProcessIdentity& process) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - since_ > std::chrono::milliseconds(50) || entries_.size() >= 64) {
+      entries_.clear();
+      since_ = now;
+    }
+    for (const Entry& entry : entries_) {
+      if (entry.process == process) return entry.name;
+    }
+    return entries_.emplace_back(Entry{process, look_up(process)}).name;
+  }
+
+ private:
+  struct Entry {
+    ProcessIdentity process;
+    std::optional<std::string> name;
+  };
+  std::chrono::steady_clock::time_point since_{};
+  std::vector<Entry> entries_;
+};
+
+}  // namespace
+
+std::optional<std::string> name_of(const ProcessIdentity& process) {
+  thread_local RecentNames recent;
+  return recent.of(process);
+}
+
+ProcessIdentity this_process() {
+  const std::int64_t pid = ::getpid();
+  return {pid, start_time_of(pid), own_pid_namespace(), 0};
 }
 
 std::string process_text(std::int64_t pid, const std::string& name) {

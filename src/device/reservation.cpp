@@ -128,7 +128,7 @@ std::string FileReservations::why_not(unsigned count, std::span<const CoreHolder
 std::vector<CoreHolder> FileReservations::holders() const {
   const auto file = open_for_reading(path_);
   if (file && !*file) return std::vector<CoreHolder>(core_count_);
-  if (!file || !core_file::read_text(file->get(), path_)) return std::vector<CoreHolder>(core_count_, {CoreHolder::State::held, -1, ""});
+  if (!file || !core_file::read_header(file->get(), path_)) return std::vector<CoreHolder>(core_count_, {CoreHolder::State::held, -1, ""});
   return core_file::read_holders(file->get(), core_count_);
 }
 
