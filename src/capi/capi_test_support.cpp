@@ -1,26 +1,42 @@
 #include "capi/capi_test_support.hpp"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "conformance/test_package.hpp"
 
 namespace capi_test {
 namespace {
 
-/// A run directory of this program alone, and virtual cards whatever the computer has.
+std::filesystem::path& folder() {
+  static std::filesystem::path path;
+  return path;
+}
+
+void write_package(const std::filesystem::path& directory, std::size_t batch) {
+  polymetis::testing::write_test_package(directory, {.shape = {batch, 4, 4, 4}, .zero_point = -1, .scale = 0.5});
+  auto description = nlohmann::json::parse(std::ifstream(directory / "model.json"));
+  for (const char* side : {"inputs", "outputs"}) description[side][0]["padding"][3] = {0, 1};
+  std::ofstream(directory / "model.json") << description;
+}
+
+/// A run directory and packages of this program alone, and virtual cards whatever the computer has.
 class Setting : public testing::Environment {
  public:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("capi_tests." + std::to_string(getpid()));
-    std::filesystem::create_directories(folder_);
-    setenv("POLYMETIS_RUN_DIR", folder_.c_str(), 1);
+    folder() = own_.path();
+    std::filesystem::create_directory(folder() / "run");
+    setenv("POLYMETIS_RUN_DIR", (folder() / "run").c_str(), 1);
     setenv("POLYMETIS_VIRTUAL", "always", 1);
     unsetenv("POLYMETIS_TOPOLOGY");
+    write_package(package(), 1);
+    write_package(package_of_two(), 2);
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
  private:
-  std::filesystem::path folder_;
+  polymetis::testing::TemporaryFolder own_;
 };
 const auto* const setting = testing::AddGlobalTestEnvironment(new Setting);
 
@@ -32,9 +48,9 @@ Frame frame_of(int seed) {
   return frame;
 }
 
-Frame inverse(const Frame& frame) {
+Frame incremented(const Frame& frame) {
   Frame out;
-  for (std::size_t i = 0; i < frame.size(); ++i) out[i] = static_cast<std::int8_t>(-1 - frame[i]);
+  for (std::size_t i = 0; i < frame.size(); ++i) out[i] = static_cast<std::int8_t>(std::min(frame[i] + 1, 127));
   return out;
 }
 
@@ -79,7 +95,8 @@ Environment::Environment(const char* name, const std::string& value) : name_(nam
 
 Environment::~Environment() { was_set_ ? setenv(name_, before_.c_str(), 1) : unsetenv(name_); }
 
-std::filesystem::path package() { return std::getenv("CAPI_TEST_PACKAGE"); }
-std::filesystem::path package_of_two() { return package().string() + "_b2"; }
+std::filesystem::path temporary_folder() { return folder(); }
+std::filesystem::path package() { return folder() / "one"; }
+std::filesystem::path package_of_two() { return folder() / "two"; }
 
 }  // namespace capi_test

@@ -13,7 +13,9 @@
 
 namespace capi_test {
 
-/// A small package whose one output is the bitwise inverse of its one input (int8, 1x4x4x4, one channel of padding).
+/// A folder of this program, gone at its end.
+std::filesystem::path temporary_folder();
+/// A small package whose one output is its one input plus one, clipped (int8, 1x4x4x4, one channel of padding).
 std::filesystem::path package();
 /// The same for a batch of two.
 std::filesystem::path package_of_two();
@@ -25,7 +27,7 @@ inline axrArgument argument(Frame& frame) { return {frame.data(), 0, 0, 0}; }
 /// A frame that differs from another seed's in every element.
 Frame frame_of(int seed);
 /// What the package's network makes of it.
-Frame inverse(const Frame& frame);
+Frame incremented(const Frame& frame);
 
 inline std::string sentence(const void* object) { return axr_last_error_string(AXR_OBJECT(object)); }
 inline axrResult error(const void* object) { return axr_last_error(AXR_OBJECT(object)); }

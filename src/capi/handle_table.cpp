@@ -137,7 +137,8 @@ Status HandleTable::end(Handle handle) {
       if (slot.object != nullptr && below) ended.push_back(take_out(index, slot));
     }
   }
-  std::stable_sort(ended.begin(), ended.end(), [](const auto& a, const auto& b) { return a->kind() > b->kind(); });
+  // Owners first: they tell all that they own before they wait for any of it.
+  std::stable_sort(ended.begin(), ended.end(), [](const auto& a, const auto& b) { return a->kind() < b->kind(); });
   for (const auto& object : ended) object->end();
   return {};
 }

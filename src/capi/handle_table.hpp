@@ -20,8 +20,8 @@ inline Handle handle_of(const void* pointer) noexcept { return static_cast<Handl
 /// In an order in which what owns comes before what it owns; the tree is three high at most, and only its root owns owners.
 enum class Kind { context, connection, model, instance, properties };
 
-/// What a handle stands for. `end` is called once, after the handle has stopped working and the objects below have ended; calls that
-/// are still inside another thread go on and get the answers of the runtime's released objects.
+/// What a handle stands for. `end` is called once, after its handle and those below have stopped working; calls that are still inside
+/// another thread go on and get the answers of the runtime's released objects.
 class Object {
  public:
   explicit Object(Kind kind) noexcept : kind_(kind) {}
@@ -44,7 +44,7 @@ class HandleTable {
   Expected<Handle> insert(std::shared_ptr<Object> object, Handle parent);
   /// Errors: `invalid_argument` with the end of a sentence: what is wrong with this handle.
   [[nodiscard]] Expected<std::shared_ptr<Object>> find(Handle handle);
-  /// Takes `handle` and all below it out and ends them, those below first. Errors: as `find`.
+  /// Takes `handle` and all below it out and ends them. Errors: as `find`.
   Status end(Handle handle);
   /// The root above `handle`; also for one that has ended, as long as its place was not taken again. Otherwise `none`.
   [[nodiscard]] Handle root_of(Handle handle);

@@ -24,7 +24,7 @@ int run_until_refused(axrModelInstance* instance, std::atomic<int>& started) {
       EXPECT_FALSE(sentence(instance).empty());
       return good;
     }
-    EXPECT_EQ(out, inverse(in));
+    EXPECT_EQ(out, incremented(in));
   }
 }
 
@@ -55,7 +55,7 @@ TEST_F(CapiThreads, AnInstanceGoesFromThreadToThread) {
       Frame in = frame_of(seed);
       Frame out{};
       EXPECT_EQ(run(in, out), AXR_SUCCESS) << sentence(instance.get());
-      EXPECT_EQ(out, inverse(in));
+      EXPECT_EQ(out, incremented(in));
     }).join();
   }
 }
@@ -73,7 +73,7 @@ TEST_F(CapiThreads, WorkersRunInParallelEachItsOwnInstance) {
         const axrArgument input = argument(in);
         const axrArgument output = argument(out);
         ASSERT_EQ(axr_run_model_instance(own.get(), &input, 1, &output, 1), AXR_SUCCESS) << sentence(own.get());
-        ASSERT_EQ(out, inverse(in));
+        ASSERT_EQ(out, incremented(in));
       }
     });
   }
@@ -147,7 +147,7 @@ TEST_F(CapiThreads, TwoThreadsOnOneInstanceIsAnErrorOrTakesTurns) {
         Frame out{};
         const axrResult result = run(in, out);
         if (result == AXR_SUCCESS) {
-          ASSERT_EQ(out, inverse(in)) << "never another's frame";
+          ASSERT_EQ(out, incremented(in)) << "never another's frame";
         } else {
           ASSERT_EQ(result, AXR_ERROR_INVALID_ARGUMENT) << sentence(instance.get());
         }

@@ -1,5 +1,5 @@
 # Installs the build, copies a user's project out of the tree, builds it against what was installed in each way there is, and runs it.
-# cmake -DBUILD= -DPACKAGE= -DNM= [-DFLAGS=sanitizer flags] -P consumer_test.cmake
+# cmake -DBUILD= -DMAKE_PACKAGE=program [-DFLAGS=sanitizer flags] -P consumer_test.cmake
 cmake_minimum_required(VERSION 3.22)
 
 set(work $ENV{TMPDIR})
@@ -52,15 +52,17 @@ set(ENV{LD_LIBRARY_PATH} "")
 set(ENV{POLYMETIS_RUN_DIR} ${work}/run)
 set(ENV{POLYMETIS_VIRTUAL} always)
 file(MAKE_DIRECTORY ${work}/run)
+set(PACKAGE ${work}/package)
+do("making a package" ${MAKE_PACKAGE} ${PACKAGE})
 file(COPY ${CMAKE_CURRENT_LIST_DIR}/project DESTINATION ${work})
 
 function(run_all how folder)
   do("in_c, ${how}" ${folder}/in_c ${PACKAGE})
-  expect("in_c, ${how}" "${output}" "device: metis-0:1:0, pcie, 4 cores\ndevice: metis-0:3:0.*run: -6\ndone")
+  expect("in_c, ${how}" "${output}" "device: metis-0:1:0, pcie, 4 cores\ndevice: metis-0:3:0.*run: 6\ndone")
   do("in_cpp, ${how}" ${folder}/in_cpp ${PACKAGE})
-  expect("in_cpp, ${how}" "${output}" "run: 8 instances, padding 0 1\ndone")
+  expect("in_cpp, ${how}" "${output}" "run: 8 instances, padding 0 0\ndone")
   do("native, ${how}" ${folder}/native ${PACKAGE}/model.json)
-  expect("native, ${how}" "${output}" "run: -6\ndone")
+  expect("native, ${how}" "${output}" "run: 6\ndone")
 endfunction()
 
 foreach(how find_package pkg_config)

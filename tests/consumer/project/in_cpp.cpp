@@ -23,7 +23,7 @@ struct Worker {
       std::vector<axrArgument> inputs = {{in.data(), 0, 0, in.size()}}, outputs(1);
       outputs[0].ptr = out.data();
       const axrResult result = axr_run_model_instance(instance.get(), inputs.data(), inputs.size(), outputs.data(), outputs.size());
-      if (result != AXR_SUCCESS || out[0] != -1 - frame) ++wrong;
+      if (result != AXR_SUCCESS || out[0] != frame + 1) ++wrong;
     }
   }
 };
