@@ -94,6 +94,9 @@ using RunCallback = std::function<void(const Status&)>;
 
 class Connection;
 class Context;
+namespace runtime {
+struct ContextAccess;
+}
 
 class POLYMETIS_API ModelInstance {
  public:
@@ -184,6 +187,7 @@ class POLYMETIS_API Context {
   explicit operator bool() const noexcept { return impl_ != nullptr; }
 
  private:
+  friend struct runtime::ContextAccess;
   std::shared_ptr<Impl> impl_;
 };
 

@@ -1,10 +1,12 @@
 #include "device/state_pool.hpp"
 
+#include "base/per_process.hpp"
+
 namespace polymetis::device {
 
 StatePool& StatePool::get() {
-  static StatePool& pool = *new StatePool;
-  return pool;
+  static constinit base::PerProcess<StatePool> pool;
+  return pool.get();
 }
 
 InstanceState* StatePool::take(unsigned depth) {

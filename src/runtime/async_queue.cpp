@@ -1,0 +1,191 @@
+#include "runtime/async_queue.hpp"
+
+#include <fmt/format.h>
+
+#include "base/try.hpp"
+
+namespace polymetis::runtime {
+namespace {
+
+constexpr auto before_trying_again = std::chrono::milliseconds(1);
+thread_local unsigned callbacks_on_stack = 0;
+
+}  // namespace
+
+bool inside_run_callback() noexcept { return callbacks_on_stack != 0; }
+
+void AsyncQueue::Line::push(Frame& frame) noexcept {
+  frame.next = nullptr;
+  (first_ == nullptr ? first_ : last_->next) = &frame;
+  last_ = &frame;
+}
+
+void AsyncQueue::Line::push_front(Frame& frame) noexcept {
+  frame.next = first_;
+  if (first_ == nullptr) last_ = &frame;
+  first_ = &frame;
+}
+
+AsyncQueue::Frame* AsyncQueue::Line::pop() noexcept {
+  Frame* const frame = first_;
+  if (frame != nullptr) first_ = frame->next;
+  return frame;
+}
+
+AsyncQueue::AsyncQueue(device::Instance& instance, const Border& border, std::size_t rows, Host& host, const base::Log& log, Limits limits,
+                       std::function<void()> left)
+    : instance_(instance), border_(border), rows_(rows), host_(host), log_(log), limits_(limits), left_(std::move(left)) {}
+
+Status AsyncQueue::enter(std::span<const Argument> inputs, std::span<const Argument> outputs, RunCallback callback, std::shared_ptr<void> keep_alive,
+                         std::shared_ptr<void> alive) {
+  Frame& frame = *TRY(take_free());
+  const Status status = frame.buffers.set(inputs, outputs);
+  {
+    const base::MutexLock lock(mutex_);
+    if (!status.ok()) {
+      free(frame);
+      return status;
+    }
+    frame.callback = std::move(callback);
+    frame.keep_alive = std::move(keep_alive);
+    frame.alive = alive;
+    waiting_.push(frame);
+  }
+  pump();
+  return {};
+}
+
+Expected<AsyncQueue::Frame*> AsyncQueue::take_free() {
+  const base::MutexLock lock(mutex_);
+  if (taken_ == limits_.inflight + limits_.pending) {
+    return failure(Code::pending, fmt::format("run_async: the queue is full ({} at the device and {} waiting, as max_inflight and max_pending say): wait "
+                                              "for a callback",
+                                              limits_.inflight, limits_.pending));
+  }
+  Frame* frame = free_.pop();
+  if (frame == nullptr) frame = frames_.emplace_back(std::make_unique<Frame>(*this, border_)).get();
+  ++taken_;
+  return frame;
+}
+
+void AsyncQueue::free(Frame& frame) {
+  free_.push(frame);
+  if (--taken_ != 0 || idle_ == nullptr) return;
+  std::exchange(idle_, nullptr)->open();
+}
+
+/// Hands waiting frames to the device while it takes them; one thread at a time, so that they stay in order.
+void AsyncQueue::pump() noexcept {
+  base::MutexLock lock(mutex_);
+  if (pumping_) return;
+  pumping_ = true;
+  while (at_device_ < limits_.inflight) {
+    Frame* const frame = waiting_.pop();
+    if (frame == nullptr) break;
+    ++at_device_;
+    lock.unlock();
+    const bool taken = hand_over(*frame);
+    lock.lock();
+    if (taken) continue;
+    --at_device_;
+    waiting_.push_front(*frame);
+    if (at_device_ == 0) try_again_soon(*frame);  // others' jobs fill the device
+    break;
+  }
+  pumping_ = false;
+}
+
+bool AsyncQueue::hand_over(Frame& frame) noexcept {
+  device::JobRequest request;
+  request.inputs = frame.buffers.inputs();
+  request.outputs = frame.buffers.outputs();
+  request.rows = rows_;
+  request.done = &AsyncQueue::done;
+  request.argument = &frame;
+  return instance_.submit(request) != device::JobId::none;
+}
+
+void AsyncQueue::try_again_soon(const Frame& frame) {
+  host_.call_at(host_.now() + before_trying_again, make_task([this, alive = frame.alive]() noexcept { pump(); }));
+}
+
+void AsyncQueue::done(void* argument, const Status& status, const Stamps&) noexcept {
+  auto& frame = *static_cast<Frame*>(argument);
+  AsyncQueue& queue = *frame.queue;
+  const std::shared_ptr<void> alive = frame.alive;
+  {
+    const base::MutexLock lock(queue.mutex_);
+    --queue.at_device_;
+    queue.end(frame, status);
+  }
+  queue.pump();
+}
+
+/// Callbacks belong to users and may take long, so they have a thread of their own, one at a time.
+void AsyncQueue::end(Frame& frame, const Status& status) {
+  frame.status = status;
+  ended_.push(frame);
+  if (std::exchange(delivering_, true)) return;
+  host_.run_blocking(make_task([this, alive = frame.alive]() noexcept { deliver(); }));
+}
+
+void AsyncQueue::deliver() noexcept {
+  for (;;) {
+    Frame* frame = nullptr;
+    {
+      const base::MutexLock lock(mutex_);
+      frame = ended_.pop();
+      if (frame == nullptr) {
+        delivering_ = false;
+        return;
+      }
+    }
+    answer(*frame);
+  }
+}
+
+/// By the time of the callback the place is free and the buffers are the caller's again.
+void AsyncQueue::answer(Frame& frame) noexcept {
+  const RunCallback callback = std::exchange(frame.callback, nullptr);
+  const Status status = std::exchange(frame.status, {});
+  const std::shared_ptr<void> alive = std::move(frame.alive);
+  frame.keep_alive.reset();
+  frame.buffers.let_go();
+  {
+    const base::MutexLock lock(mutex_);
+    free(frame);
+  }
+  pump();
+  call(callback, status);
+  left_();
+}
+
+void AsyncQueue::call(const RunCallback& callback, const Status& status) noexcept {
+  ++callbacks_on_stack;
+  try {
+    callback(status);
+  } catch (const std::exception& error) {
+    log_.format(LogLevel::error, "a callback of run_async threw, which it must not: {}", error.what());
+  } catch (...) {
+    log_.write(LogLevel::error, "a callback of run_async threw, which it must not");
+  }
+  --callbacks_on_stack;
+}
+
+void AsyncQueue::drop_waiting(const Status& why) {
+  const base::MutexLock lock(mutex_);
+  while (Frame* const frame = waiting_.pop()) end(*frame, why);
+}
+
+void AsyncQueue::open_when_idle(Latch& latch) {
+  const base::MutexLock lock(mutex_);
+  if (taken_ == 0) return latch.open();
+  idle_ = &latch;
+}
+
+void AsyncQueue::forget_idle_latch() {
+  const base::MutexLock lock(mutex_);
+  idle_ = nullptr;
+}
+
+}  // namespace polymetis::runtime

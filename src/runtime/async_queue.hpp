@@ -1,0 +1,93 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/mutex.hpp"
+#include "device/instance.hpp"
+#include "polymetis/context.hpp"
+#include "runtime/frame_buffers.hpp"
+
+namespace polymetis::runtime {
+
+/// The runs that do not block: as many at the device as it takes, a bounded number waiting, answers given one after the other on the host.
+/// Thread-safe. Frames' memory is allocated once.
+class AsyncQueue {
+ public:
+  struct Limits {
+    std::size_t inflight = 0;
+    std::size_t pending = 0;
+  };
+  /// `left` is called after each frame's callback has returned.
+  AsyncQueue(device::Instance& instance, const Border& border, std::size_t rows, Host& host, const base::Log& log, Limits limits,
+             std::function<void()> left);
+
+  /// Takes a frame. `alive` keeps this queue until the callback has returned, `keep_alive` is kept until the device has let go of the buffers.
+  /// Errors: `pending` full; those of `FrameBuffers::set`.
+  Status enter(std::span<const Argument> inputs, std::span<const Argument> outputs, RunCallback callback, std::shared_ptr<void> keep_alive,
+               std::shared_ptr<void> alive);
+  /// Frames that have not reached the device end as `why`.
+  void drop_waiting(const Status& why);
+  /// Opens `latch` when nothing is queued or running any more, perhaps at once. One latch at a time.
+  void open_when_idle(Latch& latch);
+  /// Nobody waits with it any more.
+  void forget_idle_latch();
+
+ private:
+  struct Frame {
+    Frame(AsyncQueue& queue_, const Border& border) : queue(&queue_), buffers(border) {}
+    AsyncQueue* const queue;
+    FrameBuffers buffers;
+    RunCallback callback;
+    std::shared_ptr<void> keep_alive, alive;
+    Status status;
+    Frame* next = nullptr;
+  };
+  /// First in, first out. Thread-bound.
+  class Line {
+   public:
+    void push(Frame& frame) noexcept;
+    void push_front(Frame& frame) noexcept;
+    Frame* pop() noexcept;
+
+   private:
+    Frame* first_ = nullptr;
+    Frame* last_ = nullptr;
+  };
+
+  Expected<Frame*> take_free();
+  void pump() noexcept;
+  bool hand_over(Frame& frame) noexcept;
+  void try_again_soon(const Frame& frame);
+  static void done(void* argument, const Status& status, const Stamps& stamps) noexcept;
+  void end(Frame& frame, const Status& status) REQUIRES(mutex_);
+  void deliver() noexcept;
+  void answer(Frame& frame) noexcept;
+  void call(const RunCallback& callback, const Status& status) noexcept;
+  void free(Frame& frame) REQUIRES(mutex_);
+
+  // constant
+  device::Instance& instance_;
+  const Border& border_;
+  const std::size_t rows_;
+  Host& host_;
+  const base::Log& log_;
+  const Limits limits_;
+  const std::function<void()> left_;
+  // guarded
+  base::Mutex mutex_;
+  std::vector<std::unique_ptr<Frame>> frames_ GUARDED_BY(mutex_);
+  Line free_ GUARDED_BY(mutex_), waiting_ GUARDED_BY(mutex_), ended_ GUARDED_BY(mutex_);
+  std::size_t taken_ GUARDED_BY(mutex_) = 0;     // frames that are not free
+  std::size_t at_device_ GUARDED_BY(mutex_) = 0;
+  bool pumping_ GUARDED_BY(mutex_) = false;
+  bool delivering_ GUARDED_BY(mutex_) = false;
+  Latch* idle_ GUARDED_BY(mutex_) = nullptr;
+};
+
+/// Whether this thread is inside a callback of a run: what would wait for a run must not.
+bool inside_run_callback() noexcept;
+
+}  // namespace polymetis::runtime

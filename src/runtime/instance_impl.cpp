@@ -1,0 +1,112 @@
+#include "runtime/instance_impl.hpp"
+
+#include <algorithm>
+
+#include "base/try.hpp"
+#include "runtime/waiting.hpp"
+
+namespace polymetis {
+
+using runtime::UseGate;
+
+namespace {
+
+constexpr Duration longest_release_wait = std::chrono::seconds(5);
+
+runtime::AsyncQueue::Limits limits_of(const runtime::LoadSettings& settings, const device::Instance& instance) {
+  return {std::min<std::size_t>(settings.max_inflight, instance.traits().depth), settings.max_pending};
+}
+
+}  // namespace
+
+ModelInstance::Impl::Impl(Parts parts)
+    : parts_(std::move(parts)),
+      host_(*parts_.connection->context->host),
+      log_(*parts_.connection->context->log),
+      hang_floor_(parts_.instance->traits().hang_floor),
+      queue_(*parts_.instance, parts_.border, parts_.rows, host_, log_, limits_of(parts_.settings, *parts_.instance),
+             [this] {
+               if (gate_.leave_queued() == UseGate::TakeDown::yes) take_down();
+             }),
+      blocking_(parts_.border, parts_.rows, host_) {
+  if (parts_.settings.double_buffer) double_buffer_.emplace(parts_.border, parts_.rows, host_);
+}
+
+ModelInstance::Impl::~Impl() {
+  if (begin_release()) end_release();
+}
+
+Status ModelInstance::Impl::check() const {
+  if (made_before_fork()) return runtime::made_before_fork("ModelInstance");
+  return released() ? runtime::was_released("ModelInstance") : Status();
+}
+
+Status ModelInstance::Impl::refused(UseGate::Entry entry) const {
+  if (entry == UseGate::Entry::released) return runtime::was_released("ModelInstance");
+  return {Code::invalid_argument,
+          "this ModelInstance is already running in another thread: one runs one frame at a time; load an instance a thread, or use run_async"};
+}
+
+Status ModelInstance::Impl::run(std::span<const Argument> inputs, std::span<const Argument> outputs, const RunOptions& options) {
+  if (made_before_fork()) return runtime::made_before_fork("ModelInstance");
+  if (const auto entry = gate_.enter_run(); entry != UseGate::Entry::entered) return refused(entry);
+  runner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  Status status = run_inside(inputs, outputs, options);
+  runner_.store({}, std::memory_order_relaxed);
+  if (gate_.leave_run() == UseGate::TakeDown::yes) take_down();
+  return status;
+}
+
+Status ModelInstance::Impl::run_inside(std::span<const Argument> inputs, std::span<const Argument> outputs, const RunOptions& options) {
+  if (gate_.any_queued()) TRY(wait_for_queued(options));
+  Status status = double_buffer_ ? double_buffer_->run(*parts_.instance, inputs, outputs, options)
+                                 : blocking_.run(*parts_.instance, inputs, outputs, options);
+  if (parts_.settings.host_profiling && status.ok()) report(double_buffer_ ? double_buffer_->stamps() : blocking_.stamps());
+  return status;
+}
+
+Status ModelInstance::Impl::wait_for_queued(const RunOptions& options) {
+  Latch idle;
+  queue_.open_when_idle(idle);
+  Status status = runtime::wait_for(host_, idle, options);
+  queue_.forget_idle_latch();
+  return status;
+}
+
+void ModelInstance::Impl::report(const Stamps& stamps) const {
+  const auto us = [](Duration duration) { return std::chrono::duration<double, std::micro>(duration).count(); };
+  log_.format(LogLevel::debug, "profile of '{}' on {}: queue {:.1f} us, input {:.1f}, compute {:.1f}, output {:.1f}, total {:.1f}", parts_.model->name,
+              parts_.device_name, us(stamps.input_started - stamps.queued), us(stamps.compute_started - stamps.input_started),
+              us(stamps.compute_ended - stamps.compute_started), us(stamps.output_ended - stamps.compute_ended),
+              us(stamps.output_ended - stamps.queued));
+}
+
+Status ModelInstance::Impl::run_async(std::span<const Argument> inputs, std::span<const Argument> outputs, RunCallback done,
+                                      std::shared_ptr<void> keep_alive) {
+  if (made_before_fork()) return runtime::made_before_fork("ModelInstance");
+  if (!done) return {Code::invalid_argument, "run_async wants a callback: an empty one was given"};
+  if (const auto entry = gate_.enter_queued(); entry != UseGate::Entry::entered) return refused(entry);
+  Status status = queue_.enter(inputs, outputs, std::move(done), std::move(keep_alive), shared_from_this());
+  if (!status.ok() && gate_.leave_queued() == UseGate::TakeDown::yes) take_down();
+  return status;
+}
+
+bool ModelInstance::Impl::begin_release() noexcept {
+  if (made_before_fork()) return false;
+  const auto release = gate_.release();
+  if (release == UseGate::Release::idle) take_down();
+  if (release == UseGate::Release::in_use) queue_.drop_waiting(runtime::was_released("ModelInstance"));
+  return release != UseGate::Release::again;
+}
+
+void ModelInstance::Impl::end_release() noexcept {
+  if (taken_down_.is_open() || runtime::inside_run_callback() || runner_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return;
+  host_.wait(taken_down_, host_.now() + std::min(hang_floor_, longest_release_wait));
+}
+
+void ModelInstance::Impl::take_down() noexcept {
+  parts_.instance.reset();
+  taken_down_.open();
+}
+
+}  // namespace polymetis
