@@ -9,7 +9,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, islice
 from pathlib import Path
@@ -21,7 +21,7 @@ import cascade_part  # noqa: E402
 import cv2  # noqa: E402
 import page  # noqa: E402
 from command import count, run  # noqa: E402
-from part import Part, Table  # noqa: E402
+from part import Part, Shot, Table  # noqa: E402
 from polymetis import vision  # noqa: E402
 from rich import box  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -29,26 +29,30 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Drawn  # noqa: E402
 from rich.text import Text  # noqa: E402
 
-PHOTOGRAPHS = (
-    "darknet/person.jpg",
-    "opencv-doc/messi5.jpg",
-    "darknet/dog.jpg",
-    "opencv-doc/basketball1.png",
-    "opencv-doc/basketball2.png",
-    "darknet/kite.jpg",
-)
+PHOTOGRAPHS = ("darknet/person.jpg", "opencv-doc/messi5.jpg", "darknet/dog.jpg", "darknet/kite.jpg")
 VIDEO = "opencv-doc/vtest.avi"
-PICTURES_WRITTEN, PICTURES_SHOWN, SHOWN_WIDTH = 48, 18, 960
+PICTURES_WRITTEN, PICTURES_SHOWN = 48, 16
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What every part of the demo works with."""
+
+    options: argparse.Namespace
+    photographs: list[Path]
+    video: Path
+    output: Path
+    progress: Progress
 
 
 def main() -> None:
     options = arguments()
     console = Console()
-    inputs = fetched(options.downloads, console)
+    photographs, video = fetched(options.downloads, console)
     output = prepared(options.output)
-    with Progress(*columns(), console=console, transient=False) as progress:
-        # The next part of the demo goes here: a function that measures and gives a Part.
-        parts = [people(inputs, options, output, progress)]
+    with Progress(*columns(), console=console) as progress:
+        demo = Demo(options, photographs, video, output, progress)
+        parts = [run_part(demo) for run_part in PARTS]
     for one in parts:
         for table in one.tables:
             console.print(drawn(table))
@@ -75,11 +79,11 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def fetched(downloads: Path, console: Console) -> list[Path]:
-    """The pictures, from Debian's packages, once."""
-    wanted = [downloads / name for name in (*PHOTOGRAPHS, VIDEO)]
-    if all(path.is_file() for path in wanted):
-        return wanted
+def fetched(downloads: Path, console: Console) -> tuple[list[Path], Path]:
+    """Photographs and video, from Debian's packages, once."""
+    photographs, video = [downloads / name for name in PHOTOGRAPHS], downloads / VIDEO
+    if all(path.is_file() for path in (*photographs, video)):
+        return photographs, video
     from polymetis.compile.errors import CompileError
     from polymetis.compile.fetch import fetch
     from polymetis.compile.recipe import picture_packages
@@ -90,7 +94,7 @@ def fetched(downloads: Path, console: Console) -> list[Path]:
         fetch([packages["darknet"], packages["opencv-doc"]], downloads, lambda p: console.print(f"fetching {p.name} {p.version} from {p.registry}"))
     except CompileError as error:
         raise OSError(str(error)) from error
-    return wanted
+    return photographs, video
 
 
 def prepared(output: Path) -> Path:
@@ -101,34 +105,40 @@ def prepared(output: Path) -> Path:
     return output
 
 
-def people(inputs: list[Path], options: argparse.Namespace, output: Path, progress: Progress) -> Part:
-    photographs, video = inputs[:-1], inputs[-1]
-    length = int(cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT))
-    total = min(options.frames, len(photographs) + length)
-    step = max(length // max(total - len(photographs), 1), 1)
-    frames: Iterator[vision.Picture] = islice(chain(vision.pictures(photographs), vision.pictures([video], step=step)), total)
-    every = max((total - len(photographs)) // (PICTURES_WRITTEN - len(photographs)), 1)
-    keep = lambda number: number < len(photographs) or (number - len(photographs)) % every == 0  # noqa: E731
-    task = progress.add_task("people and poses", total=total)
+def people(demo: Demo) -> Part:
+    first = len(demo.photographs)
+    length = int(cv2.VideoCapture(str(demo.video)).get(cv2.CAP_PROP_FRAME_COUNT))
+    total = min(demo.options.frames, first + length)
+    step = max(length // max(total - first, 1), 1)
+    frames = islice(chain(vision.pictures(demo.photographs), vision.pictures([demo.video], step=step)), total)
+    every = max((total - first) // (PICTURES_WRITTEN - first), 1)
+    task = demo.progress.add_task("people and poses", total=total)
     found = cascade_part.measure(
-        frames, options.models / "ssd_mobilenetv2", options.models / "pose_lite", keep, lambda: progress.update(task, advance=1)
+        frames,
+        demo.options.models / "ssd_mobilenetv2",
+        demo.options.models / "pose_lite",
+        keep=lambda number: number < first or (number - first) % every == 0,
+        tick=lambda: demo.progress.update(task, advance=1),
     )
-    progress.update(task, total=len(found.clock.frames))
-    return cascade_part.part(found, written(found, output, progress, len(photographs)))
+    return cascade_part.part(found, written(demo, found.scenes))
 
 
-def written(found: cascade_part.Measured, output: Path, progress: Progress, photographs: int) -> list:
+def written(demo: Demo, scenes: list[cascade_part.Scene]) -> list[Shot]:
     """Draws and writes the pictures; gives some of them for the page."""
-    task = progress.add_task("drawing", total=len(found.scenes))
+    task = demo.progress.add_task("drawing", total=len(scenes))
     shots = []
-    while found.scenes:
-        scene = found.scenes.pop(0)
-        shot = cascade_part.draw(scene)
-        (output / "pictures" / f"{scene.frame.name.replace('#', '_')}.jpg").write_bytes(shot.jpeg)
-        shots.append(cascade_part.smaller(shot, SHOWN_WIDTH))
-        progress.update(task, advance=1)
-    moving = shots[photographs:]
-    return shots[:photographs] + moving[:: max(-(-len(moving) // (PICTURES_SHOWN - photographs)), 1)]
+    for scene in scenes:
+        canvas = cascade_part.draw(scene)
+        name = f"{scene.frame.name.replace('#', '_').removesuffix('.jpg')}.jpg"
+        (demo.output / "pictures" / name).write_bytes(cascade_part.jpeg(canvas, 88))
+        shots.append(cascade_part.shot(scene, canvas))
+        demo.progress.update(task, advance=1)
+    still, moving = shots[: len(demo.photographs)], shots[len(demo.photographs) :]
+    return still + moving[:: max(-(-len(moving) // (PICTURES_SHOWN - len(still))), 1)]
+
+
+# The next part of the demo is a function like `people`, named here.
+PARTS = (people,)
 
 
 def columns() -> tuple:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
+import numpy as np
 import timeline
 from axelera.runtime import Context
 from cascade import Scene, cascade
@@ -16,8 +17,8 @@ from recorder import Card, Clock, Stage, TimedNetwork, percentile, timed
 from workers import WorkerPool, load_on
 
 SURE = 0.5
-CANVAS_WIDTH = 1280
-DETAIL_SECONDS = 0.15
+CANVAS_WIDTH, SHOWN_WIDTH = 1280, 960
+RUNS_IN_DETAIL = 15
 
 
 @dataclass
@@ -57,14 +58,26 @@ def measure(frames: Iterator[vision.Picture], detector: Path, pose: Path, keep: 
     return found
 
 
-def draw(scene: Scene) -> Shot:
+def draw(scene: Scene) -> np.ndarray:
+    """The picture, enlarged where it is small, with boxes and skeletons."""
     pixels = scene.frame.pixels
     scale = max(CANVAS_WIDTH / pixels.shape[1], 1.0)
     canvas = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC) if scale > 1 else pixels.copy()
     vision.draw_boxes(canvas, scene.found, scale)
     vision.draw_poses(canvas, scene.poses, scale, SURE)
-    jpeg = cv2.imencode(".jpg", canvas, (cv2.IMWRITE_JPEG_QUALITY, 85))[1].tobytes()
-    return Shot(f"{scene.frame.name} · {summary(scene)}", jpeg, canvas.shape[1], canvas.shape[0])
+    return canvas
+
+
+def shot(scene: Scene, canvas: np.ndarray) -> Shot:
+    """For the page: no wider than there is room."""
+    high, wide = canvas.shape[:2]
+    if wide > SHOWN_WIDTH:
+        canvas = cv2.resize(canvas, (SHOWN_WIDTH, round(high * SHOWN_WIDTH / wide)), interpolation=cv2.INTER_AREA)
+    return Shot(f"{scene.frame.name} · {summary(scene)}", jpeg(canvas, 80), canvas.shape[1], canvas.shape[0])
+
+
+def jpeg(canvas: np.ndarray, quality: int) -> bytes:
+    return cv2.imencode(".jpg", canvas, (cv2.IMWRITE_JPEG_QUALITY, quality))[1].tobytes()
 
 
 def summary(scene: Scene) -> str:
@@ -72,21 +85,6 @@ def summary(scene: Scene) -> str:
     for one in scene.found:
         kinds[one.label] = kinds.get(one.label, 0) + 1
     return ", ".join(f"{count} {label}" if count > 1 else label for label, count in kinds.items()) or "nothing of its classes"
-
-
-def smaller(shot: Shot, wide: int) -> Shot:
-    """For the page."""
-    if shot.wide <= wide:
-        return shot
-    canvas = cv2.imdecode(vision_bytes(shot), cv2.IMREAD_COLOR)
-    canvas = cv2.resize(canvas, (wide, round(shot.high * wide / shot.wide)), interpolation=cv2.INTER_AREA)
-    return replace(shot, jpeg=cv2.imencode(".jpg", canvas, (cv2.IMWRITE_JPEG_QUALITY, 80))[1].tobytes(), wide=wide, high=canvas.shape[0])
-
-
-def vision_bytes(shot: Shot):
-    import numpy as np
-
-    return np.frombuffer(shot.jpeg, np.uint8)
 
 
 def card_table(found: Measured) -> Table:
@@ -110,7 +108,7 @@ def stage_table(found: Measured) -> Table:
         "Time",
         ("stage", "host before, p50", "on the card, p50", "p95", "host after, p50"),
         rows,
-        "Host before: picture to int8 tensor. Host after: int8 tensors to boxes or points. Whole frame: from reading it to its poses, waiting included.",
+        "Host before: picture to int8 tensor. Host after: int8 tensors to boxes or points. Whole frame: from reading it to its poses, with waiting.",
     )
 
 
@@ -124,7 +122,8 @@ def charts(found: Measured) -> list[Chart]:
     if not seconds or start is None:
         return []
     middle = start + seconds / 2
-    short = min(DETAIL_SECONDS, seconds / 2)
+    slowest = max(percentile(stage.on_card, 50) for stage in found.stages)
+    short = min(RUNS_IN_DETAIL * slowest, seconds / 2)
     return [
         Chart(
             "Busy cores",

@@ -11,6 +11,10 @@ import openvino as ov  # type: ignore[import-untyped]
 from .package import Package, Tensor
 from .tensors import depad, dequantise
 
+# Two threads that use the engine's Python arrays for the first time at once can wait for each other for ever (one holds Python's lock and waits for
+# a table that the other one makes): so the first use is one thread's, when a Postamble is made.
+FIRST_USE = threading.Lock()
+
 # One thread a caller and float32: workers that decode side by side share the CPUs with the virtual cards, and the engine would compute in bf16.
 CONFIGURATION = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "ENABLE_CPU_PINNING": False, "PERFORMANCE_HINT": "LATENCY"}
 
@@ -23,6 +27,8 @@ class Postamble:
         self._tensors = package.outputs
         self._own = threading.local()
         self._compiled = compile_graph(package) if package.postamble else None
+        with FIRST_USE:
+            self([tensor.empty() for tensor in package.outputs])
 
     def __call__(self, outputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """float32 (int64 for indices) arrays by name, owned by the caller; the outputs themselves, NCHW, where the package has no postamble."""
