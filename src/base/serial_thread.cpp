@@ -9,7 +9,7 @@ namespace polymetis::base {
 void SerialThread::post(Task task) {
   MutexLock lock(mutex_);
   queue_.push_back(task);
-  if (running_ == 0) start("polymetis-post", lock);
+  if (running_ == 0) start("polymetis-post");
   if (sleeping_) wake_all();
 }
 

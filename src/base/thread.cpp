@@ -31,12 +31,12 @@ bool start_thread(const char* name, Task body, std::shared_ptr<void> keep) noexc
   return started;
 }
 
-bool Crew::start(const char* name, MutexLock& lock) {
+bool Crew::start(const char* name) {
   ++running_;
-  lock.unlock();  // starting takes tens of microseconds
+  mutex_.unlock();  // starting takes tens of microseconds
   const Task body{[](void* self) noexcept { static_cast<Crew*>(self)->thread_main(); }, this};
   const bool started = start_thread(name, body, shared_from_this());
-  lock.lock();
+  mutex_.lock();
   if (!started) --running_;
   return started;
 }

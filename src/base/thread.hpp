@@ -33,8 +33,8 @@ class Crew : public std::enable_shared_from_this<Crew> {
 
  protected:
   ~Crew() = default;
-  /// Counts and starts one more thread, which calls `run`; false: the system gives no more.
-  bool start(const char* name, MutexLock& lock) REQUIRES(mutex_);
+  /// Counts and starts one more thread, which calls `run`; lets go of the mutex meanwhile. False: the system gives no more.
+  bool start(const char* name) REQUIRES(mutex_);
   /// The body of each thread.
   virtual void run() noexcept = 0;
   /// Wakes all that sleep, so that they see `ending_`.

@@ -14,7 +14,7 @@ void ThreadPool::run_soon(Task task) {
     return call(worker, task);
   }
   queue_.push_back(task);
-  if (running_ < most_) start("polymetis-work", lock);  // if the system gives no more, those that run take it when they are free
+  if (running_ < most_) start("polymetis-work");  // if the system gives no more, those that run take it when they are free
 }
 
 unsigned ThreadPool::threads() {

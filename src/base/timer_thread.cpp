@@ -9,7 +9,7 @@ namespace polymetis::base {
 TimerId TimerThread::add(TimePoint when, Task task) {
   MutexLock lock(mutex_);
   const TimerId timer = queue_.add(when, task);
-  if (running_ == 0) start("polymetis-timer", lock);
+  if (running_ == 0) start("polymetis-timer");
   if (when < sleeping_until_) wake_all();
   return timer;
 }
@@ -30,7 +30,7 @@ void TimerThread::run() noexcept {
   MutexLock lock(mutex_);
   while (ending_ == Ending::no) {
     if (queue_.next() > std::chrono::steady_clock::now()) {
-      sleep(lock);
+      sleep();
       continue;
     }
     const Task task = queue_.take();
@@ -40,13 +40,13 @@ void TimerThread::run() noexcept {
   }
 }
 
-void TimerThread::sleep(MutexLock& lock) {
+void TimerThread::sleep() {
   const TimePoint until = queue_.next();
   sleeping_until_ = until;
   const std::uint32_t heard = bell_.load(std::memory_order_relaxed);
-  lock.unlock();
+  mutex_.unlock();
   futex_wait(bell_, heard, until);
-  lock.lock();
+  mutex_.lock();
   sleeping_until_ = TimePoint::min();
 }
 

@@ -17,7 +17,7 @@ class TimerThread final : public Crew {
  private:
   void run() noexcept override;
   void wake_all() noexcept override REQUIRES(mutex_);
-  void sleep(MutexLock& lock) REQUIRES(mutex_);
+  void sleep() REQUIRES(mutex_);
 
   TimerQueue queue_ GUARDED_BY(mutex_);
   TimePoint sleeping_until_ GUARDED_BY(mutex_) = TimePoint::min();  // min: awake
