@@ -12,10 +12,12 @@ void Actions::clear() noexcept {
   delivers.clear();
   releases.clear();
   reloads.clear();
+  retired.clear();
   room.clear();
   closed.clear();
   changes.clear();
   accepted = {};
+  opened = {};
 }
 
 void Plan::Job::reset() noexcept {
@@ -44,6 +46,10 @@ void Plan::apply(TimePoint now, const PlanEvent& event, Actions& actions) {
           open(e);
         } else if constexpr (std::is_same_v<E, event::CancelStream>) {
           cancel(e);
+        } else if constexpr (std::is_same_v<E, event::RetireExecutor>) {
+          retire(e.executor);
+        } else if constexpr (std::is_same_v<E, event::Close>) {
+          close(e);
         } else if constexpr (std::is_same_v<E, event::Reloaded>) {
           reloaded(e);
         } else if constexpr (std::is_same_v<E, event::DeviceLost>) {
@@ -120,10 +126,27 @@ void Plan::add(const event::AddExecutor& added) {
   if (state != DeviceState::quarantined && state != DeviceState::lost) start_probe(id);
 }
 
+void Plan::retire(ExecutorId id) {
+  Executor& executor = executors_[id];
+  if (executor.retired) return;
+  executor.retired = true;
+  std::erase(models_[executor.model].executors, id);
+  std::erase(devices_[executor.device].executors, id);
+  measure(executor.model);
+  retire_if_idle(id);
+  ready_if_probed(executor.device);
+  check_card(executor.model);
+}
+
+void Plan::retire_if_idle(ExecutorId id) {
+  if (executors_[id].retired && executors_[id].in_flight == 0) actions_->retired.push_back(id);
+}
+
 void Plan::open(const event::OpenStream& opened) {
   const StreamId id = streams_.add();
   Stream& stream = streams_[id];
   stream.options = opened;
+  actions_->opened = id;
   stream.open = true;
   stream.window = Window(std::max<std::uint64_t>(opened.window_most, 1), opened.window_frames);
   models_[opened.model].queue.add(id, opened.priority, opened.weight);
@@ -144,6 +167,7 @@ void Plan::accept(const event::Offer& offered) {
   frame.captured = offered.captured;
   frame.offered = now_;
   frame.deadline = offered.deadline;
+  frame.takes = offered.takes;
   stream.order.push_back(id);
   if (stream.waiting++ == 0) model.queue.wake(offered.stream);
   ++model.waiting;
@@ -180,9 +204,22 @@ void Plan::cancel(const event::CancelStream& cancelled) {
   if (cancelled.close != 0) {
     stream.closing = true;
     stream.untaken = 0;
-    stream.options.takes = 0;
     close_if_done(cancelled.stream);
   }
+}
+
+void Plan::close(const event::Close& closed) {
+  const Status cause(Code::runtime_error, closed.cause);
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    Stream& stream = streams_[StreamId(i)];
+    if (!stream.open) continue;
+    cancel({StreamId(i), 0});
+    for (std::uint64_t n = stream.head_number; n < stream.next_number; n = std::max(n + 1, stream.head_number)) {
+      const FrameId id = stream.order[n - stream.head_number];
+      if (!frames_[id].ended) end_frame(id, Outcome::failed, cause);
+    }
+  }
+  for (std::size_t i = 0; i < devices_.size(); ++i) lose(DeviceId(i), closed.cause);
 }
 
 /// Ends a frame that has not started.
@@ -205,12 +242,22 @@ void Plan::end_frame(FrameId id, Outcome outcome, const Status& status) {
   switch (outcome) {
     case Outcome::outputs:
       ++stream.outputs;
+      ++totals_.outputs;
       stream.latency.add(now_ - frame.captured);
       stream.window.ended(now_);
       break;
-    case Outcome::dropped: ++stream.dropped; break;
-    case Outcome::late: ++stream.late; break;
-    case Outcome::failed: ++stream.failed; break;
+    case Outcome::dropped:
+      ++stream.dropped;
+      ++totals_.dropped;
+      break;
+    case Outcome::late:
+      ++stream.late;
+      ++totals_.late;
+      break;
+    case Outcome::failed:
+      ++stream.failed;
+      ++totals_.failed;
+      break;
   }
   if (outcome != Outcome::outputs) {
     explain_failures(id, outcome != Outcome::failed);
@@ -229,7 +276,7 @@ void Plan::advance(StreamId id) {
     stream.next_start = std::max(stream.next_start, frame.number + 1);
     stream.head_number = frame.number + 1;
     frame.delivered = true;
-    stream.untaken += stream.options.takes;
+    stream.untaken += frame.takes;
     actions_->delivers.push_back({head, id, frame.number, frame.outcome, frame.device, frame.attempts, frame.started, frame.ended_at,
                                   frame.outcome == Outcome::outputs ? Status() : frame.cause});
     release_if_done(head);

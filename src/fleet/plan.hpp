@@ -62,6 +62,7 @@ class Plan {
     std::uint64_t failures = 0;
     std::uint64_t hangs = 0;
     std::uint64_t readmissions = 0;
+    Duration busy{0};          // sum of computing times
   };
   struct Model {
     std::string name;
@@ -95,13 +96,13 @@ class Plan {
     std::uint32_t holds = 0;           // unexplained failures: until they are it takes only frames that run again
     bool probing = true;
     bool reloading = false;
+    bool retired = false;
     bool overtaken = false;            // its job outlived the bound and has not come back
     TimePoint probed_at;
     Ring<JobId> jobs;                  // of this incarnation, oldest first
     TimePoint head_since;              // when the oldest could start
     TimePoint last_start;
     HangBound bound;
-    Duration busy{0};                  // sum of computing times
     std::uint64_t frames = 0;
   };
   struct Attempt {
@@ -121,6 +122,7 @@ class Plan {
     bool ended = false;
     bool delivered = false;
     bool running = false;
+    std::uint8_t takes = 0;
     Outcome outcome = Outcome::dropped;
     DeviceId device;
     Status cause;                      // the first failure
@@ -160,6 +162,12 @@ class Plan {
     std::uint64_t consumer_binds = 0;  // of these, those where answers lay untaken
   };
 
+  /// Frames by how they ended, of all streams that ever were.
+  struct Totals {
+    std::uint64_t outputs = 0, dropped = 0, late = 0, failed = 0;
+  };
+
+  [[nodiscard]] const Totals& totals() const noexcept { return totals_; }
   [[nodiscard]] const Table<DeviceId, Device>& devices() const noexcept { return devices_; }
   [[nodiscard]] const Table<ModelId, Model>& models() const noexcept { return models_; }
   [[nodiscard]] const Table<ExecutorId, Executor>& executors() const noexcept { return executors_; }
@@ -175,9 +183,12 @@ class Plan {
   void add(const event::AddDevice& added);
   void add(const event::AddModel& added);
   void add(const event::AddExecutor& added);
+  void retire(ExecutorId id);
+  void retire_if_idle(ExecutorId id);
   void open(const event::OpenStream& opened);
   void accept(const event::Offer& offered);
   void cancel(const event::CancelStream& cancelled);
+  void close(const event::Close& closed);
   void end_waiting(FrameId id, Outcome outcome, const Status& status);
   void end_frame(FrameId id, Outcome outcome, const Status& status);
   void advance(StreamId id);
@@ -254,6 +265,7 @@ class Plan {
   Table<StreamId, Stream> streams_;
   Table<FrameId, Frame> frames_;
   Table<JobId, Job> jobs_;
+  Totals totals_;
   TimePoint wakeup_ = TimePoint::max();
 };
 

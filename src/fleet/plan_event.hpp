@@ -33,6 +33,11 @@ struct AddExecutor {
   Duration hang_floor{0};
   template <class F> void members(F&& f) { f(device); f(model); f(depth); f(hang_floor); }
 };
+/// It gets no more frames; `Actions::retired` names it when it holds none. Its id is not used again.
+struct RetireExecutor {
+  ExecutorId executor;
+  template <class F> void members(F&& f) { f(executor); }
+};
 struct OpenStream {
   ModelId model;
   std::string name;
@@ -43,9 +48,8 @@ struct OpenStream {
   std::uint64_t window_most = 4096; ///< from the limit in bytes
   std::uint64_t window_frames = 0;  ///< chosen by the caller; 0: measured
   DeviceId prefer;                  ///< invalid: none
-  std::uint8_t takes = 0;           ///< 1: answers count as outstanding until `Taken`
   template <class F> void members(F&& f) {
-    f(model); f(name); f(overload); f(priority); f(weight); f(queue_frames); f(window_most); f(window_frames); f(prefer); f(takes);
+    f(model); f(name); f(overload); f(priority); f(weight); f(queue_frames); f(window_most); f(window_frames); f(prefer);
   }
 };
 /// A frame comes: it is accepted (`Actions::accepted`) or, with `Overload::block` and a full queue, refused.
@@ -53,7 +57,8 @@ struct Offer {
   StreamId stream;
   TimePoint captured;
   TimePoint deadline = TimePoint::max();
-  template <class F> void members(F&& f) { f(stream); f(captured); f(deadline); }
+  std::uint8_t takes = 0;  ///< 1: its answer is outstanding until `Taken`
+  template <class F> void members(F&& f) { f(stream); f(captured); f(deadline); f(takes); }
 };
 /// The consumer took so many answers.
 struct Taken {
@@ -98,6 +103,11 @@ struct Readmit {
   ModelId model;
   template <class F> void members(F&& f) { f(device); f(model); }
 };
+/// Nothing more is run: what waits is dropped, what runs fails.
+struct Close {
+  std::string cause;
+  template <class F> void members(F&& f) { f(cause); }
+};
 /// Time has passed `Plan::wakeup`.
 struct Tick {
   template <class F> void members(F&&) {}
@@ -105,8 +115,8 @@ struct Tick {
 
 }  // namespace event
 
-using PlanEvent = std::variant<event::AddDevice, event::AddModel, event::AddExecutor, event::OpenStream, event::Offer, event::Taken, event::CancelStream,
-                               event::JobEnded, event::Reloaded, event::DeviceLost, event::DeviceAppeared, event::Readmit, event::Tick>;
+using PlanEvent = std::variant<event::AddDevice, event::AddModel, event::AddExecutor, event::RetireExecutor, event::OpenStream, event::Offer, event::Taken, event::CancelStream,
+                               event::JobEnded, event::Reloaded, event::DeviceLost, event::DeviceAppeared, event::Readmit, event::Close, event::Tick>;
 
 /// What the dispatcher is to do, in this order. Cleared by it, so that nothing is allocated in the long run.
 struct Actions {
@@ -150,11 +160,13 @@ struct Actions {
   std::vector<Deliver> delivers;
   std::vector<FrameId> releases;   ///< no job reads their inputs any more and they have been delivered: the place is free
   std::vector<ExecutorId> reloads; ///< give them a fresh instance and say `Reloaded`
+  std::vector<ExecutorId> retired;
   std::vector<StreamId> room;      ///< streams whose queue had been full and has room now
   std::vector<StreamId> closed;    ///< closed streams that are answered whole: their place is free
   std::vector<Change> changes;
   FrameId accepted;                ///< by `Offer`; invalid: refused
   std::uint64_t accepted_number = 0;
+  StreamId opened;                 ///< by `OpenStream`
 
   void clear() noexcept;
 };

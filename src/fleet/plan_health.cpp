@@ -89,7 +89,7 @@ void Plan::begin_probing(DeviceId id) {
 /// Asks for a fresh instance; what the old one holds is given up.
 void Plan::reload(ExecutorId id) {
   Executor& executor = executors_[id];
-  if (executor.reloading) return;
+  if (executor.reloading || executor.retired) return;
   ++executor.incarnation;
   while (!executor.jobs.empty()) abandon(executor.jobs.pop_front(), Status(Code::runtime_error, "The instance was loaded anew."));
   executor.in_flight = executor.holds = 0;
@@ -102,6 +102,7 @@ void Plan::reloaded(const event::Reloaded& done) {
   Executor& executor = executors_[done.executor];
   executor.reloading = false;
   const DeviceState state = devices_[executor.device].state;
+  if (executor.retired) return retire_if_idle(done.executor);
   if (state == DeviceState::quarantined || state == DeviceState::lost) return;
   done.code == Code::ok ? start_probe(done.executor) : quarantine(executor.device, done.message);
 }

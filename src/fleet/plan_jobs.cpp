@@ -25,7 +25,7 @@ void Plan::job_ended(TimePoint now, const event::JobEnded& end, Actions& actions
   const Status status = end.code == Code::ok ? Status() : Status(end.code, end.message);
   const bool current = job.incarnation == executor.incarnation;
   if (current) job_left(end.job, job);
-  executor.busy += end.compute_ended - end.compute_started;
+  devices_[executor.device].busy += end.compute_ended - end.compute_started;
   if (job.probe && current && !job.abandoned) probe_ended(executor_id, status);
   for (std::uint32_t row = 0; row < job.frames.size(); ++row) {
     const FrameId frame = job.frames[row];
@@ -45,6 +45,7 @@ void Plan::job_ended(TimePoint now, const event::JobEnded& end, Actions& actions
     model.until_measure = measure_every;
     measure(executor.model);
   }
+  if (executor.retired && current) retire_if_idle(executor_id);
   if (takes(executor)) pull(executor_id);
   settle_event();
 }

@@ -11,7 +11,7 @@ constexpr Duration trickle_interval = std::chrono::milliseconds(500);
 }  // namespace
 
 bool Plan::takes(const Executor& executor) const noexcept {
-  return usable(executor.device) && !executor.probing && !executor.reloading && !executor.overtaken && executor.in_flight < executor.depth;
+  return usable(executor.device) && !executor.retired && !executor.probing && !executor.reloading && !executor.overtaken && executor.in_flight < executor.depth;
 }
 
 bool Plan::usable(DeviceId id) const noexcept {

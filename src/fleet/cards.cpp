@@ -1,0 +1,210 @@
+#include "fleet/cards.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/try.hpp"
+#include "runtime/loader.hpp"
+
+namespace polymetis::fleet {
+
+namespace {
+
+Expected<std::vector<runtime::ListedDevice>> chosen(const runtime::Devices& devices, const std::vector<DeviceSelector>& selectors) {
+  if (selectors.empty()) return devices.list();
+  std::vector<runtime::ListedDevice> result;
+  for (const DeviceSelector& selector : selectors) result.push_back(TRY(devices.find(selector)));
+  return result;
+}
+
+/// All cores that are free, one lease each, so that each can be used, and given back, by itself.
+std::vector<Cards::Core> reserve_free_cores(runtime::OpenDevice& device, Status& why_not) {
+  std::vector<Cards::Core> cores;
+  while (cores.size() < device.description().core_count) {
+    auto lease = device.reservations().reserve(1);
+    if (!lease) {
+      why_not = lease.error();
+      break;
+    }
+    std::shared_ptr<device::CoreLease> shared = std::move(*lease);
+    const unsigned number = shared->cores().first;
+    cores.push_back({number, std::move(shared), {}});
+  }
+  std::sort(cores.begin(), cores.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+  return cores;
+}
+
+}  // namespace
+
+Expected<Cards> Cards::take(const std::shared_ptr<runtime::Devices>& devices, const FleetOptions& options) {
+  Cards cards;
+  cards.devices_ = devices;
+  std::string reasons;
+  Code code = Code::connection_error;
+  for (const runtime::ListedDevice& listed : TRY(chosen(*devices, options.devices))) {
+    auto open = devices->open(listed);
+    Status why_not = open ? Status() : open.error();
+    Card card{.listed = listed};
+    if (open) {
+      card.open = std::move(*open);
+      card.cores = reserve_free_cores(*card.open, why_not);
+    }
+    if (!card.cores.empty()) {
+      cards.cards_.push_back(std::move(card));
+      continue;
+    }
+    if (why_not.code() == Code::device_in_use) code = Code::device_in_use;
+    reasons += fmt::format("; {}: {}", listed.description.name, why_not.to_string());
+  }
+  if (cards.cards_.size() < std::max<std::size_t>(options.require, 1))
+    return failure(code, fmt::format("The fleet needs {} device{}, {} can be used{}. `polymetis devices` shows who holds what.", std::max<std::size_t>(options.require, 1),
+                                     options.require > 1 ? "s" : "", cards.cards_.size(), reasons));
+  return cards;
+}
+
+void Cards::join(Dispatcher& dispatcher) {
+  for (Card& card : cards_) card.id = dispatcher.add_device(card.listed.description.name, card.listed.description.board);
+}
+
+const Cards::PlacedModel* Cards::find(const Model& model) const {
+  for (const PlacedModel& placed : models_)
+    if (placed.model->content_hash == model.content_hash) return &placed;
+  return nullptr;
+}
+
+Expected<DeviceId> Cards::find(const DeviceSelector& selector) const {
+  const auto listed = TRY(devices_->find(selector));
+  std::vector<std::string> names;
+  for (const Card& card : cards_) {
+    if (card.listed.description.name == listed.description.name) return card.id;
+    names.push_back(card.listed.description.name);
+  }
+  return failure(Code::invalid_argument, fmt::format("{} is not in this fleet, which has {}.", listed.description.name, fmt::join(names, ", ")));
+}
+
+std::string Cards::executor_name(ExecutorId id) const {
+  for (const PlacedModel& model : models_)
+    for (const Placed& placed : model.executors)
+      if (placed.executor == id)
+        return fmt::format("{} core {}, {}", cards_[placed.card].listed.description.name, fmt::join(placed.cores, "+"), model.model->name);
+  return "retired";
+}
+
+Expected<PlacementReport> Cards::add(Dispatcher& dispatcher, Placement policy, const std::shared_ptr<const Model>& model, const ModelOptions& options) {
+  PlacedModel added{.model = model, .options = options, .allowed = std::vector<bool>(cards_.size(), options.devices.empty() && policy != Placement::explicit_only)};
+  for (const DeviceSelector& selector : options.devices) {
+    const DeviceId id = TRY(find(selector));
+    for (std::size_t c = 0; c < cards_.size(); ++c)
+      if (cards_[c].id == id) added.allowed[c] = true;
+  }
+  std::vector<PlacementDevice> devices;
+  for (const Card& card : cards_) devices.push_back({static_cast<unsigned>(card.cores.size())});
+  models_.push_back(std::move(added));
+  std::vector<PlacementModel> wishes;
+  for (const PlacedModel& placed : models_)
+    wishes.push_back({static_cast<unsigned>(placed.model->batch), std::max(placed.options.weight, 1e-6), placed.options.minimum_cores, placed.allowed});
+  const auto wanted = place(policy, devices, wishes);
+  unsigned instances = 0;
+  for (const auto& device : wanted) instances += device.back();
+  if (instances == 0) {
+    models_.pop_back();
+    return failure(Code::device_in_use, fmt::format("No core is left for model {}: it needs {} consecutive free cores on one device.", model->name, model->batch));
+  }
+  std::string missing;
+  Status status = shrink(dispatcher, wanted);
+  if (status.ok()) {
+    models_.back().id = dispatcher.add_model(model, options.batch_wait);
+    status = grow(dispatcher, wanted, missing);
+  }
+  if (models_.back().executors.empty()) {
+    models_.pop_back();
+    return Unexpected(status.ok() ? Status(Code::device_in_use, fmt::format("No instance of {} could be loaded{}.", model->name, missing)) : status);
+  }
+  PlacementReport report{.adjusted = !missing.empty() || instances * model->batch < options.minimum_cores};
+  for (std::size_t c = 0; c < cards_.size(); ++c) {
+    const auto count = std::count_if(models_.back().executors.begin(), models_.back().executors.end(), [c](const Placed& p) { return p.card == c; });
+    if (count > 0) report.text += fmt::format("{}{} on {}", report.text.empty() ? "" : ", ", count, cards_[c].listed.description.name);
+  }
+  report.text = fmt::format("{}: instances: {}{}", model->name, report.text, missing);
+  return report;
+}
+
+/// Retires instances above what is wanted, so that their cores are free.
+Status Cards::shrink(Dispatcher& dispatcher, const std::vector<std::vector<unsigned>>& wanted) {
+  for (std::size_t m = 0; m < models_.size(); ++m) {
+    for (std::size_t c = 0; c < cards_.size(); ++c) {
+      auto& executors = models_[m].executors;
+      const auto on_card = [c](const Placed& placed) { return placed.card == c; };
+      while (std::count_if(executors.begin(), executors.end(), on_card) > static_cast<std::ptrdiff_t>(wanted[c][m])) {
+        const auto last = std::find_if(executors.rbegin(), executors.rend(), on_card);
+        if (!dispatcher.retire(last->executor, dispatcher.host().now() + std::chrono::seconds(10)))
+          return {Code::device_in_use, fmt::format("An instance of {} on {} has not ended its run within 10 s, so its core cannot be given to another model.",
+                                                   models_[m].model->name, cards_[c].listed.description.name)};
+        for (Core& core : cards_[c].cores)
+          if (core.executor == last->executor) core.executor = {};
+        executors.erase(std::next(last).base());
+      }
+    }
+  }
+  return {};
+}
+
+Status Cards::grow(Dispatcher& dispatcher, const std::vector<std::vector<unsigned>>& wanted, std::string& missing) {
+  Status first;
+  for (std::size_t m = 0; m < models_.size(); ++m) {
+    for (std::size_t c = 0; c < cards_.size(); ++c) {
+      const auto have = std::count_if(models_[m].executors.begin(), models_[m].executors.end(), [c](const Placed& p) { return p.card == c; });
+      for (auto count = static_cast<unsigned>(have); count < wanted[c][m]; ++count) {
+        const int core = free_run(cards_[c], static_cast<unsigned>(models_[m].model->batch));
+        const Status status = core < 0 ? Status(Code::device_in_use, "its free cores are not consecutive") : load(dispatcher, models_[m], c, static_cast<unsigned>(core));
+        if (status.ok()) continue;
+        if (first.ok()) first = status;
+        missing += fmt::format("; wanted one more {} on {}: {}", models_[m].model->name, cards_[c].listed.description.name, status.to_string());
+        break;
+      }
+    }
+  }
+  return first;
+}
+
+/// Place in `card.cores` of the first `count` consecutive cores without an executor; -1: there are none.
+int Cards::free_run(const Card& card, unsigned count) const {
+  unsigned run = 0;
+  for (std::size_t i = 0; i < card.cores.size(); ++i) {
+    const bool follows = run > 0 && card.cores[i].number == card.cores[i - 1].number + 1;
+    run = card.cores[i].executor.valid() ? 0 : (follows ? run + 1 : 1);
+    if (run == count) return static_cast<int>(i + 1 - count);
+  }
+  return -1;
+}
+
+Status Cards::load(Dispatcher& dispatcher, PlacedModel& model, std::size_t card_index, unsigned first) {
+  Card& card = cards_[card_index];
+  const auto count = static_cast<unsigned>(model.model->batch);
+  auto lease = std::make_shared<std::vector<std::shared_ptr<device::CoreLease>>>();
+  for (unsigned i = 0; i < count; ++i) lease->push_back(card.cores[first + i].lease);
+  const runtime::LoadRequest request{.model = model.model, .cores = {card.cores[first].number, count}, .lease = lease};
+  auto load_now = [devices = devices_, listed = card.listed, request]() -> Expected<std::shared_ptr<device::Instance>> {
+    auto instance = runtime::load_on(TRY(devices->open(listed)), request);
+    if (!instance && instance.error().code() == Code::connection_error) {
+      devices->forget(listed.description.name);
+      instance = runtime::load_on(TRY(devices->open(listed)), request);
+    }
+    if (!instance) return Unexpected(instance.error());
+    return std::shared_ptr<device::Instance>(std::move(*instance));
+  };
+  auto instance = load_now();
+  if (!instance) return instance.error();
+  const ExecutorId id = dispatcher.add_executor(card.id, model.id, std::move(*instance), lease, load_now);
+  Placed placed{id, card_index, {}};
+  for (unsigned i = 0; i < count; ++i) {
+    card.cores[first + i].executor = id;
+    placed.cores.push_back(card.cores[first + i].number);
+  }
+  model.executors.push_back(std::move(placed));
+  return {};
+}
+
+}  // namespace polymetis::fleet

@@ -1,0 +1,457 @@
+#include "fleet/dispatcher.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace polymetis::fleet {
+
+namespace {
+
+std::vector<std::size_t> row_bytes_of(const std::vector<TensorInfo>& tensors, std::size_t batch) {
+  std::vector<std::size_t> bytes;
+  for (const TensorInfo& tensor : tensors) bytes.push_back(tensor.size_bytes() / batch);
+  return bytes;
+}
+
+template <class T>
+T& grown(std::deque<T>& table, std::size_t index) {
+  while (table.size() <= index) table.emplace_back();
+  return table[index];
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(std::shared_ptr<Host> host, DispatcherOptions options)
+    : host_(std::move(host)),
+      options_(std::move(options)),
+      memory_(std::make_shared<MemoryBudget>(options_.memory_bytes)),
+      trace_(options_.trace_frames),
+      plan_(options_.plan) {}
+
+Dispatcher::~Dispatcher() {
+  for (const ModelRecord& model : models_)
+    if (model.probe != nullptr) model.probe->let_go();
+}
+
+Status Dispatcher::start_recording(const std::filesystem::path& path) {
+  base::MutexLock lock(mutex_);
+  return recorder_.open(path, options_.plan, host_);
+}
+
+/// One event: the plan decides under the lock, this thread carries it out outside.
+template <class E>
+void Dispatcher::apply(const E& event) {
+  {
+    base::MutexLock lock(mutex_);
+    decide(host_->now(), event);
+  }
+  Todo::of_this_thread().run();
+}
+
+template <class E>
+void Dispatcher::decide(TimePoint now, const E& event) {
+  now = last_now_ = std::max(now, last_now_);
+  if (recorder_.on()) recorder_.event(now, event);
+  if constexpr (std::is_same_v<E, event::Offer>) {
+    plan_.offer(now, event, actions_);
+  } else if constexpr (std::is_same_v<E, event::JobEnded>) {
+    plan_.job_ended(now, event, actions_);
+  } else if constexpr (std::is_same_v<E, event::Taken>) {
+    plan_.taken(now, event, actions_);
+  } else {
+    plan_.apply(now, event, actions_);
+  }
+  if (recorder_.on()) recorder_.decided(actions_);
+  carry_out();
+}
+
+DeviceId Dispatcher::add_device(const std::string& name, const std::string& board) {
+  base::MutexLock lock(mutex_);
+  const DeviceId id(plan_.devices().size());
+  decide(host_->now(), event::AddDevice{name, board});
+  return id;
+}
+
+ModelId Dispatcher::add_model(const std::shared_ptr<const Model>& model, Duration batch_wait) {
+  base::MutexLock lock(mutex_);
+  const ModelId id(plan_.models().size());
+  ModelRecord& record = grown(models_, id.value);
+  record.model = model;
+  record.frame_inputs = std::make_shared<TensorPool>(memory_, row_bytes_of(model->inputs, model->batch), 1);
+  record.outputs = std::make_shared<TensorPool>(memory_, row_bytes_of(model->outputs, model->batch), model->batch);
+  if (model->batch > 1) record.batch_inputs = std::make_shared<TensorPool>(memory_, row_bytes_of(model->inputs, model->batch), model->batch);
+  record.probe = (model->batch > 1 ? record.batch_inputs : record.frame_inputs)->take(TensorPool::Limit::exceed);
+  fill_probe(record.probe->buffers());
+  decide(host_->now(), event::AddModel{model->name, static_cast<std::uint32_t>(model->batch), batch_wait});
+  return id;
+}
+
+bool Dispatcher::retire(ExecutorId id, TimePoint until) {
+  bool gone = false;
+  {
+    base::MutexLock lock(mutex_);
+    decide(host_->now(), event::RetireExecutor{id});
+    while (executors_[id.value].instance != nullptr && wait_for(retire_waiters_, until)) {
+    }
+    gone = executors_[id.value].instance == nullptr;
+  }
+  Todo::of_this_thread().run();
+  return gone;
+}
+
+ExecutorId Dispatcher::add_executor(DeviceId device, ModelId model, std::shared_ptr<device::Instance> instance, std::shared_ptr<void> lease,
+                                    InstanceLoader loader) {
+  ExecutorId id;
+  {
+    base::MutexLock lock(mutex_);
+    id = ExecutorId(plan_.executors().size());
+    const InstanceTraits traits = instance->traits();
+    grown(executors_, id.value) = {device, model, std::move(instance), std::move(lease), std::move(loader)};
+    decide(host_->now(), event::AddExecutor{device, model, traits.depth, traits.hang_floor});
+  }
+  Todo::of_this_thread().run();
+  return id;
+}
+
+void Dispatcher::device_changed(DeviceId device, const DeviceChange& change) {
+  if (change.kind == DeviceChange::Kind::lost) return apply(event::DeviceLost{device, change.cause});
+  apply(event::DeviceAppeared{device});
+}
+
+void Dispatcher::readmit(DeviceId device, ModelId model) { apply(event::Readmit{device, model}); }
+
+/// Turns the plan's decisions into what is done under the lock, and adds the rest to this thread's list.
+void Dispatcher::carry_out() {
+  Todo& todo = Todo::of_this_thread();
+  todo.keep(shared_from_this());
+  if (actions_.opened.valid()) {
+    if (open_streams_.size() <= actions_.opened.value) open_streams_.resize(actions_.opened.value + 1);
+    opened_->id = actions_.opened;
+    open_streams_[actions_.opened.value] = std::move(opened_);
+  }
+  for (const auto& win : actions_.wins) {
+    FrameRecord& frame = frames_[win.frame.value];
+    JobRecord& job = jobs_[win.job.value];
+    job.output->hold();
+    frame.output = job.output;
+    frame.row = win.row;
+    frame.executor = job.executor;
+    frame.stamps = job.stamps;
+  }
+  for (const auto& delivered : actions_.delivers) deliver(delivered);
+  for (const FrameId id : actions_.releases) {
+    FrameRecord& frame = frames_[id.value];
+    if (frame.input != nullptr) std::exchange(frame.input, nullptr)->let_go();
+    if (frame.output != nullptr) std::exchange(frame.output, nullptr)->let_go();
+  }
+  for (const auto& start : actions_.starts) prepare(start);
+  for (const JobId id : actions_.abandons) {
+    JobRecord& job = jobs_[id.value];
+    job.abandoned = true;
+    if (job.inside != device::JobId::none) todo.abandons.push_back({job.instance, job.inside});
+  }
+  for (const ExecutorId id : actions_.reloads) {
+    ++reloads_out_;
+    todo.reloads.push_back({this, id});
+  }
+  for (const ExecutorId id : actions_.retired) {
+    todo.ends.push_back(std::move(executors_[id.value].instance));
+    todo.ends.push_back(std::move(executors_[id.value].lease));
+    executors_[id.value].loader = nullptr;
+    wake(retire_waiters_);
+  }
+  for (const StreamId id : actions_.room) wake(open_streams_[id.value]->room_waiters);
+  for (const StreamId id : actions_.closed) {
+    StreamRecord& stream = *open_streams_[id.value];
+    stream.answered = true;
+    wake(stream.result_waiters);
+    wake(stream.room_waiters);
+    todo.ends.push_back(std::move(open_streams_[id.value]));
+  }
+  for (const auto& change : actions_.changes) announce(change);
+  actions_.clear();
+  arm();
+  update_life();
+}
+
+/// Makes a job's record; the device gets it outside the lock.
+void Dispatcher::prepare(const Actions::Start& start) {
+  JobRecord& job = grown(jobs_, start.job.value);
+  ExecutorRecord& executor = executors_[start.executor.value];
+  ModelRecord& model = models_[executor.model.value];
+  job.dispatcher = this;
+  job.job = start.job;
+  job.executor = start.executor;
+  job.inside = device::JobId::none;
+  job.abandoned = false;
+  job.probe = start.frame_count == 0;
+  job.instance = executor.instance;
+  job.output = model.outputs->take(TensorPool::Limit::exceed);
+  job.outputs = job.output->buffers();
+  job.gather.clear();
+  Submitter submitter = Submitter::continues;
+  const auto* frames = actions_.frames.data() + start.first_frame;
+  if (job.probe) {
+    job.inputs = model.probe->buffers();
+  } else if (model.batch_inputs == nullptr) {
+    job.inputs = frames_[frames->value].input->buffers();
+    submitter = std::exchange(frames_[frames->value].submitter, Submitter::continues);
+  } else {
+    job.input = model.batch_inputs->take(TensorPool::Limit::exceed);
+    job.inputs = job.input->buffers();
+    for (std::uint32_t i = 0; i < start.frame_count; ++i) job.gather.push_back(frames_[frames[i].value].input);
+  }
+  const std::uint64_t serial = job.serial.load(std::memory_order_relaxed) + 1;
+  job.serial.store(serial, std::memory_order_relaxed);
+  ++jobs_out_;
+  Todo::of_this_thread().starts.push_back({this, &job, serial, submitter});
+}
+
+void Dispatcher::start(JobRecord& job, std::uint64_t serial, Submitter submitter) {
+  for (std::size_t row = 0; row < job.gather.size(); ++row) {
+    const auto to = job.input->row(row);
+    const auto from = job.gather[row]->row(0);
+    for (std::size_t t = 0; t < to.size(); ++t) std::copy(from[t].begin(), from[t].end(), to[t].begin());
+  }
+  const std::shared_ptr<device::Instance>& instance = job.instance;
+  const device::JobRequest request{.inputs = job.inputs,
+                                   .outputs = job.outputs,
+                                   .submitter = submitter,
+                                   .done =
+                                       [](void* record, const Status& status, const Stamps& stamps) noexcept {
+                                         auto& ended = *static_cast<JobRecord*>(record);
+                                         ended.dispatcher->job_done(ended, status, stamps);
+                                       },
+                                   .argument = &job};
+  const device::JobId inside = instance->submit(request);
+  if (inside == device::JobId::none) return job_done(job, Status(Code::internal_error, "The instance had no place for a job that the plan gave it."), {});
+  if (job.serial.load(std::memory_order_acquire) != serial) return;  // it has ended, and the record may serve another
+  base::MutexLock lock(mutex_);
+  if (job.serial.load(std::memory_order_relaxed) != serial) return;
+  job.inside = inside;
+  if (job.abandoned) Todo::of_this_thread().abandons.push_back({job.instance, inside});
+}
+
+void Dispatcher::job_done(JobRecord& job, const Status& status, const Stamps& stamps) noexcept {
+  const std::uint64_t answer = job.probe && status.ok() ? digest_of(job.outputs) : 0;
+  {
+    base::MutexLock lock(mutex_);
+    const TimePoint now = host_->now();
+    event::JobEnded end{job.job, status.code(), status.ok() ? std::string() : status.to_string(), stamps.compute_started, stamps.compute_ended};
+    const ExecutorRecord& executor = executors_[job.executor.value];
+    if (job.probe && status.ok() && !models_[executor.model.value].known.is_right(executor.device, answer)) {
+      end.code = Code::runtime_error;
+      end.message = "It computes wrongly: its answer to the known input differs from the other cards'.";
+    }
+    job.serial.store(job.serial.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    job.stamps = stamps;
+    --jobs_out_;
+    // The plan may give the record to another job at once: what this one holds is let go after the wins have taken theirs.
+    TensorSet* const input = std::exchange(job.input, nullptr);
+    TensorSet* const output = job.output;
+    Todo::of_this_thread().ends.push_back(std::move(job.instance));
+    decide(now, end);
+    if (input != nullptr) input->let_go();
+    output->let_go();
+  }
+  Todo::of_this_thread().run();
+}
+
+void Dispatcher::deliver(const Actions::Deliver& delivered) {
+  FrameRecord& frame = frames_[delivered.frame.value];
+  StreamRecord& stream = *open_streams_[delivered.stream.value];
+  Result result;
+  result.number = delivered.number;
+  result.tag = frame.tag;
+  result.outcome = delivered.outcome;
+  result.status = delivered.status;
+  result.device = delivered.device.value;
+  result.attempts = delivered.attempts;
+  result.times = {frame.captured,
+                  frame.submitted,
+                  delivered.started,
+                  frame.stamps.input_started,
+                  frame.stamps.compute_started,
+                  frame.stamps.compute_ended,
+                  frame.stamps.output_ended,
+                  delivered.ended,
+                  last_now_};
+  if (trace_.on()) trace_.add({delivered.stream, frame.executor, delivered.number, delivered.outcome, delivered.attempts, result.times});
+  if (delivered.outcome == Outcome::outputs) FleetAccess::lend(result, *std::exchange(frame.output, nullptr), frame.row);
+  ++stream.delivered;
+  if (frame.promise != nullptr) {
+    Todo::of_this_thread().fulfils.push_back({std::move(frame.promise), std::move(result)});
+  } else {
+    hand_over(stream, std::move(result));
+  }
+}
+
+void Dispatcher::hand_over(StreamRecord& stream, Result&& result) {
+  if (stream.cancelled) return;
+  stream.ready.push_back(std::move(result));
+  if (stream.callback == nullptr) return wake(stream.result_waiters);
+  if (std::exchange(stream.draining, true)) return;
+  Todo::of_this_thread().drains.push_back({this, open_streams_[stream.id.value]});
+}
+
+/// Calls the stream's callback with what is ready; one thread a stream at a time, so results stay in order.
+void Dispatcher::drain(const std::shared_ptr<StreamRecord>& stream) {
+  while (true) {
+    Result result;
+    {
+      base::MutexLock lock(mutex_);
+      if (stream->ready.empty()) {
+        stream->draining = false;
+        return wake(stream->result_waiters);
+      }
+      result = stream->ready.pop_front();
+    }
+    try {
+      stream->callback(std::move(result));
+    } catch (const std::exception& error) {
+      report(fmt::format("The callback of {} threw: {}", stream->options.name, error.what()));
+    } catch (...) {
+      report(fmt::format("The callback of {} threw something that is no std::exception.", stream->options.name));
+    }
+  }
+}
+
+void Dispatcher::report(std::string text) const {
+  if (options_.on_event) options_.on_event({host_->now(), EventKind::stream, "", "callback failed", "", std::move(text)});
+}
+
+void Dispatcher::announce(const Actions::Change& change) {
+  const std::string subject = change.kind == EventKind::device ? plan_.devices()[DeviceId(change.subject)].name : plan_.models()[ModelId(change.subject)].name;
+  if (trace_.on()) trace_.add(Trace::Instant{last_now_, fmt::format("{}: {}", subject, change.state)});
+  if (options_.on_event) options_.on_event({last_now_, change.kind, subject, change.state, change.was, change.cause});
+}
+
+/// Sees to it that a tick comes when the plan wants one.
+void Dispatcher::arm() {
+  const TimePoint due = plan_.wakeup();
+  if (due >= armed_at_ || closed_.load(std::memory_order_relaxed)) return;
+  if (timer_ != TimerId::none && host_->cancel(timer_)) --timers_out_;  // else it is running, and finds nothing to do
+  armed_at_ = due;
+  ++timers_out_;
+  timer_ = host_->call_at(due, {[](void* self) noexcept { static_cast<Dispatcher*>(self)->tick(); }, this});
+}
+
+void Dispatcher::tick() noexcept {
+  std::shared_ptr<Dispatcher> alive;
+  {
+    base::MutexLock lock(mutex_);
+    alive = alive_;
+    --timers_out_;
+    const TimePoint now = host_->now();
+    if (now < armed_at_) return update_life();  // another timer was armed since
+    timer_ = TimerId::none;
+    armed_at_ = TimePoint::max();
+    if (!closed_.load(std::memory_order_relaxed) && now >= plan_.wakeup()) {
+      decide(now, event::Tick{});
+    } else {
+      arm();
+      update_life();
+    }
+  }
+  Todo::of_this_thread().run();
+}
+
+/// Keeps this object while a device, a timer or a reload may call it.
+void Dispatcher::update_life() {
+  const bool needed = jobs_out_ > 0 || reloads_out_ > 0 || timers_out_ > 0;
+  if (needed == (alive_ != nullptr)) return;
+  if (needed) {
+    alive_ = shared_from_this();
+    return;
+  }
+  wake(idle_waiters_);
+  Todo::of_this_thread().ends.push_back(std::move(alive_));
+  alive_.reset();
+}
+
+/// Loads an executor's instance anew, where that may take its time.
+void Dispatcher::reload(ExecutorId id) {
+  host_->run_blocking(make_task([this, id] {
+    InstanceLoader loader;
+    std::shared_ptr<device::Instance> old;
+    {
+      base::MutexLock lock(mutex_);
+      loader = executors_[id.value].loader;
+      old = std::move(executors_[id.value].instance);
+    }
+    old.reset();  // before the fresh one is loaded: the cores are the same
+    auto fresh = closed() ? Expected<std::shared_ptr<device::Instance>>(failure(Code::invalid_argument, "The fleet was closed.")) : loader();
+    {
+      base::MutexLock lock(mutex_);
+      --reloads_out_;
+      event::Reloaded done{id, Code::ok, ""};
+      if (fresh) {
+        executors_[id.value].instance = std::move(*fresh);
+      } else {
+        done.code = fresh.error().code();
+        done.message = fresh.error().to_string();
+      }
+      decide(host_->now(), done);
+    }
+    Todo::of_this_thread().run();
+  }));
+}
+
+bool Dispatcher::wait_for(std::vector<Latch*>& waiters, TimePoint until) {
+  Latch latch;
+  waiters.push_back(&latch);
+  mutex_.unlock();
+  const bool opened = Todo::of_this_thread().wait(*host_, latch, until);
+  mutex_.lock();
+  if (opened) return true;
+  if (std::erase(waiters, &latch) > 0) return false;
+  mutex_.unlock();  // another thread has it in hand and opens it now
+  Todo::of_this_thread().wait(*host_, latch, TimePoint::max());
+  mutex_.lock();
+  return true;
+}
+
+void Dispatcher::wake(std::vector<Latch*>& waiters) {
+  auto& latches = Todo::of_this_thread().latches;
+  latches.insert(latches.end(), waiters.begin(), waiters.end());
+  waiters.clear();
+}
+
+void Dispatcher::wait_until_idle(TimePoint until) {
+  base::MutexLock lock(mutex_);
+  while (jobs_out_ + reloads_out_ > 0)
+    if (!wait_for(idle_waiters_, until)) return;
+}
+
+void Dispatcher::close(Duration patience) {
+  {
+    base::MutexLock lock(mutex_);
+    if (closed_.exchange(true)) return;
+    for (std::size_t i = 0; i < open_streams_.size(); ++i) {
+      if (open_streams_[i] == nullptr) continue;
+      open_streams_[i]->finished = true;
+      wake(open_streams_[i]->room_waiters);
+      decide(host_->now(), event::CancelStream{StreamId(i), 0});
+    }
+  }
+  Todo::of_this_thread().run();
+  wait_until_idle(host_->now() + patience);
+  apply(event::Close{"The fleet was closed while the frame ran."});
+  wait_until_idle(host_->now() + std::chrono::milliseconds(100));
+  {
+    base::MutexLock lock(mutex_);
+    if (timer_ != TimerId::none && host_->cancel(timer_)) --timers_out_;
+    timer_ = TimerId::none;
+    for (ExecutorRecord& executor : executors_) {
+      Todo::of_this_thread().ends.push_back(std::move(executor.instance));
+      Todo::of_this_thread().ends.push_back(std::move(executor.lease));
+      executor.loader = nullptr;
+    }
+    update_life();
+  }
+  Todo::of_this_thread().run();
+  static_cast<void>(recorder_.close());
+}
+
+}  // namespace polymetis::fleet

@@ -1,0 +1,204 @@
+#include "polymetis/fleet.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "base/try.hpp"
+#include "fleet/fleet_impl.hpp"
+#include "runtime/impl.hpp"
+
+namespace polymetis {
+
+using fleet::Dispatcher;
+using runtime::at_border;
+
+namespace {
+
+Status empty_handle(const char* noun) { return runtime::is_empty(noun); }
+
+void warn_of_virtual_cards(const Context& context, const fleet::Cards& cards) {
+  std::size_t simulated = 0;
+  for (const auto& card : cards.cards()) simulated += card.listed.description.reality == Reality::simulated ? 1 : 0;
+  if (simulated == 0) return;
+  context.log(LogLevel::warning, fmt::format("{} of the fleet's {} cards are virtual: networks run on this computer's CPU. POLYMETIS_VIRTUAL=never forbids them.",
+                                             simulated, cards.cards().size()));
+}
+
+}  // namespace
+
+Fleet::Impl::~Impl() {
+  if (generation == base::fork_generation()) {
+    close(std::chrono::seconds(5));
+    return;
+  }
+  // In a forked child threads and devices are the parent's: nothing is touched.
+  static_cast<void>(new std::shared_ptr<Dispatcher>(std::move(dispatcher)));
+  static_cast<void>(new fleet::Cards(std::move(cards)));
+  static_cast<void>(new std::shared_ptr<void>(std::move(watch)));
+}
+
+Status Fleet::Impl::check() const {
+  if (generation != base::fork_generation()) return runtime::made_before_fork("Fleet");
+  return dispatcher->closed() ? Status(Code::invalid_argument, "The fleet was closed; make another one.") : Status();
+}
+
+void Fleet::Impl::close(Duration patience) {
+  watch.reset();
+  dispatcher->close(patience);
+  base::MutexLock lock(mutex);
+  cards.clear();
+}
+
+Expected<Fleet> Fleet::create(const FleetOptions& options) {
+  return at_border([&]() -> Expected<Fleet> {
+    const Context context = TRY(Context::create({.virtual_cards = options.virtual_cards}));
+    return create(context, options);
+  });
+}
+
+Expected<Fleet> Fleet::create(const Context& context, const FleetOptions& options) {
+  return at_border([&]() -> Expected<Fleet> {
+    const auto owner = TRY(runtime::ContextAccess::impl(context));
+    auto cards = TRY(fleet::Cards::take(owner->devices, options));
+    auto impl = std::make_shared<Impl>(context, options);
+    impl->host = owner->host;
+    impl->events = std::make_shared<fleet::EventQueue>(impl->host);
+    fleet::DispatcherOptions wished{.plan = {options.health, options.no_card_wait}, .trace_frames = options.trace_frames, .memory_bytes = options.memory_bytes};
+    wished.on_event = [events = impl->events, log = owner->log](Event event) {
+      const bool good = event.state == "ready" || event.state == "probing";
+      log->format(good ? LogLevel::info : LogLevel::warning, "{}: {}{}{}", event.subject, event.state, event.cause.empty() ? "" : ": ", event.cause);
+      events->push(std::move(event));
+    };
+    impl->dispatcher = std::make_shared<Dispatcher>(impl->host, std::move(wished));
+    if (!options.record.empty()) TRY(impl->dispatcher->start_recording(options.record));
+    cards.join(*impl->dispatcher);
+    std::map<std::string, fleet::DeviceId> ids;
+    for (const auto& card : cards.cards()) ids.emplace(card.listed.description.name, card.id);
+    warn_of_virtual_cards(context, cards);
+    impl->watch = owner->devices->watch([weak = std::weak_ptr(impl->dispatcher), ids](const DeviceChange& change) {
+      const auto dispatcher = weak.lock();
+      const auto found = ids.find(change.device);
+      if (dispatcher && found != ids.end()) dispatcher->device_changed(found->second, change);
+    });
+    {
+      base::MutexLock lock(impl->mutex);
+      impl->cards = std::move(cards);
+    }
+    return Fleet(std::move(impl));
+  });
+}
+
+Expected<PlacementReport> Fleet::add_model(const std::shared_ptr<const Model>& model, const ModelOptions& options) {
+  return at_border([&]() -> Expected<PlacementReport> {
+    if (!impl_) return Unexpected(empty_handle("Fleet"));
+    TRY(impl_->check());
+    if (!model) return failure(Code::invalid_argument, "add_model was given no model; load one with Model::load.");
+    base::MutexLock lock(impl_->mutex);
+    if (impl_->cards.find(*model) != nullptr) return PlacementReport{false, fmt::format("{} is on the cards already.", model->name)};
+    auto report = TRY(impl_->cards.add(*impl_->dispatcher, impl_->options.placement, model, options));
+    impl_->events->push({impl_->host->now(), EventKind::placement, model->name, report.adjusted ? "adjusted" : "placed", "", report.text});
+    return report;
+  });
+}
+
+Expected<Stream> Fleet::open_stream(const std::shared_ptr<const Model>& model, const StreamOptions& options, ResultCallback callback) {
+  return at_border([&]() -> Expected<Stream> {
+    TRY(add_model(model));
+    if (!(options.weight > 0)) return failure(Code::value_error, fmt::format("A stream's weight must be above 0, {} was given.", options.weight));
+    base::MutexLock lock(impl_->mutex);
+    fleet::DeviceId prefer;
+    if (options.prefer) prefer = TRY(impl_->cards.find(*options.prefer));
+    StreamOptions named = options;
+    const std::uint64_t number = impl_->streams_opened++;
+    if (named.name.empty()) named.name = fmt::format("stream {}", number);
+    auto record = impl_->dispatcher->open_stream(impl_->cards.find(*model)->id, named, prefer, std::move(callback));
+    return Stream(std::make_shared<Stream::Impl>(impl_, std::move(record)));
+  });
+}
+
+Expected<std::shared_ptr<const Model>> Fleet::load_model(const std::filesystem::path& path) const {
+  if (!impl_) return Unexpected(empty_handle("Fleet"));
+  return impl_->context.load_model(path);
+}
+
+std::vector<DeviceHealth> Fleet::health() const {
+  if (!impl_) return {};
+  base::MutexLock lock(impl_->mutex);
+  auto all = impl_->dispatcher->look([](const fleet::Plan& plan, const auto&) { return fleet::health_of(plan); });
+  for (std::size_t i = 0; i < all.size() && i < impl_->cards.cards().size(); ++i)
+    all[i].is_virtual = impl_->cards.cards()[i].listed.description.reality == Reality::simulated;
+  return all;
+}
+
+FleetMetrics Fleet::metrics() const {
+  if (!impl_) return {};
+  base::MutexLock lock(impl_->mutex);
+  const TimePoint time = impl_->host->now();
+  const fleet::Sample now = impl_->dispatcher->look([time](const fleet::Plan& plan, const auto&) { return fleet::sample_of(plan, time); });
+  const fleet::Sample before = impl_->sampler.since(now);
+  auto metrics = impl_->dispatcher->look([&](const fleet::Plan& plan, const auto& streams) { return fleet::metrics_of(plan, streams, now, before); });
+  metrics.memory_used_bytes = impl_->dispatcher->memory().used_bytes();
+  return metrics;
+}
+
+Explanation Fleet::explain() const {
+  if (!impl_) return {};
+  base::MutexLock lock(impl_->mutex);
+  const TimePoint time = impl_->host->now();
+  const fleet::Sample now = impl_->dispatcher->look([time](const fleet::Plan& plan, const auto&) { return fleet::sample_of(plan, time); });
+  const fleet::Sample before = impl_->sampler.since(now);
+  return impl_->dispatcher->look([&](const fleet::Plan& plan, const auto& streams) {
+    return fleet::explain_of(plan, fleet::metrics_of(plan, streams, now, before), now, before, impl_->dispatcher->memory());
+  });
+}
+
+void Fleet::on_event(EventCallback callback) {
+  if (impl_) impl_->events->set(std::move(callback));
+}
+
+Status Fleet::write_trace(const std::filesystem::path& path) const {
+  if (!impl_) return empty_handle("Fleet");
+  if (impl_->options.trace_frames == 0) return {Code::invalid_argument, "The fleet keeps no frames for a trace; set FleetOptions::trace_frames."};
+  fleet::TraceNames names;
+  const fleet::Trace trace = impl_->dispatcher->trace();
+  {
+    base::MutexLock lock(impl_->mutex);
+    impl_->dispatcher->look([&](const fleet::Plan& plan, const auto&) {
+      for (std::size_t i = 0; i < plan.streams().size(); ++i) names.streams.push_back(plan.streams()[fleet::StreamId(i)].options.name);
+      for (std::size_t i = 0; i < plan.executors().size(); ++i) names.executors.push_back(impl_->cards.executor_name(fleet::ExecutorId(i)));
+    });
+  }
+  std::ofstream file(path, std::ios::binary);
+  file << fleet::trace_json(trace, names);
+  file.close();
+  if (!file) return {Code::runtime_error, fmt::format("The trace {} cannot be written; name a file that can be.", path.string())};
+  return {};
+}
+
+Status Fleet::readmit(const std::string& name) {
+  if (!impl_) return empty_handle("Fleet");
+  fleet::DeviceId device;
+  fleet::ModelId model;
+  {
+    base::MutexLock lock(impl_->mutex);
+    for (const auto& card : impl_->cards.cards())
+      if (card.listed.description.name == name) device = card.id;
+    for (const auto& placed : impl_->cards.models())
+      if (placed.model->name == name) model = placed.id;
+  }
+  if (!device.valid() && !model.valid()) return {Code::invalid_argument, fmt::format("{} is neither a device nor a model of this fleet.", name)};
+  impl_->dispatcher->readmit(device, model);
+  return {};
+}
+
+Host& Fleet::host() const { return *impl_->host; }
+Context Fleet::context() const { return impl_ ? impl_->context : Context(); }
+
+void Fleet::close(Duration patience) {
+  if (impl_ && impl_->generation == base::fork_generation()) impl_->close(patience);
+}
+
+bool Fleet::closed() const noexcept { return impl_ == nullptr || impl_->dispatcher->closed(); }
+
+}  // namespace polymetis

@@ -1,0 +1,82 @@
+#include "fleet/placement.hpp"
+
+#include <algorithm>
+
+namespace polymetis::fleet {
+
+namespace {
+
+struct Board {
+  const std::vector<PlacementModel>& models;
+  std::vector<unsigned> free;                   // cores, by device
+  std::vector<std::vector<unsigned>> instances; // [device][model]
+  std::vector<double> given;                    // cores / weight, by model
+
+  [[nodiscard]] bool fits(std::size_t device, std::size_t model) const {
+    return models[model].allowed[device] && free[device] >= models[model].batch;
+  }
+  void give(std::size_t device, std::size_t model) {
+    free[device] -= models[model].batch;
+    ++instances[device][model];
+    given[model] += models[model].batch / models[model].weight;
+  }
+  /// The model below its share that fits on `device`, fewest on the device among equals; models.size() where there is none.
+  [[nodiscard]] std::size_t poorest(std::size_t device) const {
+    std::size_t best = models.size();
+    for (std::size_t m = 0; m < models.size(); ++m)
+      if (fits(device, m) && (best == models.size() || given[m] < given[best])) best = m;
+    return best;
+  }
+};
+
+void give_minimum(Board& board) {
+  for (std::size_t m = 0; m < board.models.size(); ++m) {
+    for (unsigned cores = 0; cores < board.models[m].minimum_cores; cores += board.models[m].batch) {
+      std::size_t best = board.free.size();
+      for (std::size_t d = 0; d < board.free.size(); ++d)
+        if (board.fits(d, m) && (best == board.free.size() || board.free[d] > board.free[best])) best = d;
+      if (best < board.free.size()) board.give(best, m);
+    }
+  }
+}
+
+void share_cores(Board& board) {
+  for (std::size_t d = 0; d < board.free.size(); ++d)
+    for (std::size_t m = board.poorest(d); m < board.models.size(); m = board.poorest(d)) board.give(d, m);
+}
+
+void share_devices(Board& board) {
+  for (std::size_t d = 0; d < board.free.size(); ++d) {
+    const std::size_t m = board.poorest(d);
+    while (m < board.models.size() && board.fits(d, m)) board.give(d, m);
+  }
+  // More models than devices: those that got none share the last device that they may use.
+  for (std::size_t m = 0; m < board.models.size(); ++m) {
+    if (board.given[m] > 0) continue;
+    for (std::size_t d = board.free.size(); d-- > 0;) {
+      if (!board.models[m].allowed[d]) continue;
+      const auto rich = std::max_element(board.instances[d].begin(), board.instances[d].end());
+      if (*rich < 2 || board.models[m].batch > board.models[static_cast<std::size_t>(rich - board.instances[d].begin())].batch) continue;
+      --*rich;
+      board.free[d] += board.models[static_cast<std::size_t>(rich - board.instances[d].begin())].batch;
+      board.give(d, m);
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::vector<unsigned>> place(Placement policy, const std::vector<PlacementDevice>& devices, const std::vector<PlacementModel>& models) {
+  Board board{models, {}, std::vector(devices.size(), std::vector<unsigned>(models.size(), 0)), std::vector<double>(models.size(), 0.0)};
+  for (const PlacementDevice& device : devices) board.free.push_back(device.cores);
+  if (policy == Placement::model_a_device) {
+    share_devices(board);
+  } else {
+    give_minimum(board);
+    share_cores(board);
+  }
+  return board.instances;
+}
+
+}  // namespace polymetis::fleet

@@ -1,0 +1,124 @@
+#include "fleet/tensor_pool.hpp"
+
+#include <new>
+
+namespace polymetis::fleet {
+
+namespace {
+
+std::size_t padded(std::size_t bytes, std::size_t alignment) { return (bytes + alignment - 1) / alignment * alignment; }
+
+}  // namespace
+
+void MemoryBudget::call(Latch& latch) {
+  base::MutexLock lock(mutex_);
+  waiters_.push_back(&latch);
+  waiting_.store(waiters_.size(), std::memory_order_seq_cst);
+}
+
+bool MemoryBudget::forget(Latch& latch) {
+  base::MutexLock lock(mutex_);
+  const bool was_there = std::erase(waiters_, &latch) > 0;
+  waiting_.store(waiters_.size(), std::memory_order_seq_cst);
+  return was_there;
+}
+
+void MemoryBudget::wake() noexcept {
+  base::MutexLock lock(mutex_);
+  for (Latch* latch : waiters_) latch->open();
+  waiters_.clear();
+  waiting_.store(0, std::memory_order_seq_cst);
+}
+
+TensorSet::TensorSet(TensorPool& pool, std::span<const std::size_t> row_bytes, std::size_t rows) : pool_(pool) {
+  std::size_t total = 0;
+  for (const std::size_t bytes : row_bytes) total += padded(bytes * rows, alignment);
+  memory_.reset(static_cast<std::byte*>(::operator new[](std::max<std::size_t>(total, 1), std::align_val_t{alignment})));
+  std::byte* at = memory_.get();
+  for (const std::size_t bytes : row_bytes) {
+    buffers_.push_back({.data = at, .size_bytes = bytes * rows});
+    at += padded(bytes * rows, alignment);
+  }
+  leases_.resize(rows);
+  for (std::size_t row = 0; row < rows; ++row) {
+    leases_[row].set = this;
+    for (std::size_t t = 0; t < row_bytes.size(); ++t) {
+      rows_.emplace_back(buffers_[t].data + row * row_bytes[t], row_bytes[t]);
+      leases_[row].tensors.emplace_back(rows_.back());
+    }
+  }
+  slot_ = std::make_unique<Slot::Impl>(Slot::Impl{this});
+}
+
+Result::Lease* TensorSet::lease(std::size_t row) noexcept { return &leases_[row]; }
+
+void TensorSet::let_go() noexcept {
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) pool_.put_back(this);
+}
+
+TensorPool::TensorPool(std::shared_ptr<MemoryBudget> budget, std::vector<std::size_t> row_bytes, std::size_t rows)
+    : budget_(std::move(budget)), row_bytes_(std::move(row_bytes)), rows_(rows) {
+  for (const std::size_t bytes : row_bytes_) set_bytes_ += padded(bytes * rows_, TensorSet::alignment);
+}
+
+TensorPool::~TensorPool() { budget_->give(set_bytes_ * all_.size()); }
+
+TensorSet* TensorPool::take(Limit limit) {
+  base::MutexLock lock(mutex_);
+  if (free_ == nullptr) {
+    if (limit == Limit::exceed) {
+      budget_->take_anyway(set_bytes_);
+    } else if (!budget_->take(set_bytes_)) {
+      return nullptr;
+    }
+    all_.push_back(std::make_unique<TensorSet>(*this, row_bytes_, rows_));
+    free_ = all_.back().get();
+  }
+  TensorSet* set = free_;
+  free_ = set->next_free_;
+  set->next_free_ = nullptr;
+  set->references_.store(1, std::memory_order_relaxed);
+  set->alive_ = shared_from_this();
+  return set;
+}
+
+void TensorPool::put_back(TensorSet* set) noexcept {
+  const std::shared_ptr<TensorPool> alive = std::move(set->alive_);
+  {
+    base::MutexLock lock(mutex_);
+    set->next_free_ = free_;
+    free_ = set;
+  }
+  budget_->came_back();
+}
+
+}  // namespace polymetis::fleet
+
+namespace polymetis {
+
+namespace {
+
+void let_lease_go(Result::Lease* lease) { lease->set->let_go(); }
+void let_slot_go(Slot::Impl* slot) { slot->set->let_go(); }
+
+}  // namespace
+
+Result::Result() noexcept : lease_(nullptr, let_lease_go) {}
+Result::Result(Result&&) noexcept = default;
+Result& Result::operator=(Result&&) noexcept = default;
+Result::~Result() = default;
+
+std::span<const std::span<const std::byte>> Result::outputs() const noexcept {
+  return lease_ == nullptr ? std::span<const std::span<const std::byte>>() : lease_->tensors;
+}
+
+Slot::Slot() noexcept : impl_(nullptr, let_slot_go) {}
+Slot::Slot(Slot&&) noexcept = default;
+Slot& Slot::operator=(Slot&&) noexcept = default;
+Slot::~Slot() = default;
+
+std::span<const std::span<std::byte>> Slot::inputs() const noexcept {
+  return impl_ == nullptr ? std::span<const std::span<std::byte>>() : impl_->set->row(0);
+}
+
+}  // namespace polymetis

@@ -1,0 +1,58 @@
+#include "fleet/todo.hpp"
+
+#include "fleet/dispatcher.hpp"
+
+namespace polymetis::fleet {
+
+namespace {
+
+/// Calls `act` with each entry, also those that are added meanwhile.
+template <class T, class Act>
+bool each(std::vector<T>& list, Act&& act) {
+  const bool any = !list.empty();
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    T entry = std::move(list[i]);  // the list may move while it is acted on
+    act(entry);
+  }
+  list.clear();
+  return any;
+}
+
+}  // namespace
+
+Todo& Todo::of_this_thread() {
+  thread_local Todo todo;
+  return todo;
+}
+
+bool Todo::do_once() {
+  bool any = each(latches, [](Latch* latch) { latch->open(); });
+  any |= each(starts, [](Start& s) { s.dispatcher->start(*static_cast<Dispatcher::JobRecord*>(s.record), s.serial, s.submitter); });
+  any |= each(abandons, [](Abandon& a) { a.instance->abandon(a.job); });
+  any |= each(reloads, [](Reload& r) { r.dispatcher->reload(r.executor); });
+  any |= each(fulfils, [](Fulfil& f) { f.promise->set_value(std::move(f.result)); });
+  any |= each(drains, [](Drain& d) { d.dispatcher->drain(d.stream); });
+  any |= each(ends, [](std::shared_ptr<void>&) {});
+  return any;
+}
+
+void Todo::run() {
+  if (running_) return;
+  running_ = true;
+  do_all();
+  running_ = false;
+  kept_.clear();
+}
+
+bool Todo::wait(Host& host, Latch& latch, TimePoint until) {
+  do_all();
+  const bool was_running = std::exchange(running_, false);
+  std::vector<std::shared_ptr<Dispatcher>> kept = std::move(kept_);
+  kept_.clear();
+  const bool opened = host.wait(latch, until);
+  running_ = was_running;
+  kept_ = std::move(kept);
+  return opened;
+}
+
+}  // namespace polymetis::fleet

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <vector>
+
+#include "device/instance.hpp"
+#include "fleet/ids.hpp"
+#include "polymetis/result.hpp"
+
+namespace polymetis::fleet {
+
+class Dispatcher;
+struct StreamRecord;
+
+/// What a thread has yet to do outside the lock. A job that ends within `start`, or a caller's function that submits, adds to the list of the
+/// call that is under way, so a million frames need no more stack than one. Thread-bound: one a thread.
+class Todo {
+ public:
+  static Todo& of_this_thread();
+  /// Does all; called within itself it returns at once and the outer call goes on.
+  void run();
+  /// Does all, also within itself, then waits for `latch`; what comes up meanwhile (in virtual time the wait turns the loop) is done too.
+  bool wait(Host& host, Latch& latch, TimePoint until);
+  /// Keeps `dispatcher` until all is done.
+  void keep(const std::shared_ptr<Dispatcher>& dispatcher) {
+    if (kept_.empty() || kept_.back() != dispatcher) kept_.push_back(dispatcher);
+  }
+
+  struct Start {
+    Dispatcher* dispatcher;
+    void* record;
+    std::uint64_t serial;
+    Submitter submitter;
+  };
+  struct Abandon {
+    std::shared_ptr<device::Instance> instance;
+    device::JobId job;
+  };
+  struct Reload {
+    Dispatcher* dispatcher;
+    ExecutorId executor;
+  };
+  struct Fulfil {
+    std::unique_ptr<std::promise<Result>> promise;
+    Result result;
+  };
+  struct Drain {
+    Dispatcher* dispatcher;
+    std::shared_ptr<StreamRecord> stream;
+  };
+  std::vector<Latch*> latches;
+  std::vector<Start> starts;
+  std::vector<Abandon> abandons;
+  std::vector<Reload> reloads;
+  std::vector<Fulfil> fulfils;
+  std::vector<Drain> drains;
+  std::vector<std::shared_ptr<void>> ends;  ///< let go outside the lock: what they destroy may call back
+
+ private:
+  bool do_once();
+  void do_all() {
+    while (do_once()) {
+    }
+  }
+
+  bool running_ = false;
+  std::vector<std::shared_ptr<Dispatcher>> kept_;
+};
+
+}  // namespace polymetis::fleet
