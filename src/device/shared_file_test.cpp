@@ -103,12 +103,15 @@ TEST_F(BadFileTest, ALimitOfFileSizesIsAnErrorAndNotTheEnd) {
 }
 
 TEST_F(BadFileTest, NoDescriptorsLeft) {
-  Child child([&](const Child::Line& line) {
-    const rlimit few{3, 3};
-    ::setrlimit(RLIMIT_NOFILE, &few);
-    line.say(reserve(directory()).to_string());
-  });
-  EXPECT_NE(child.hear().find("Too many open files; raise the process's limit of open files (ulimit -n)"), std::string::npos);
+  const fs::path path = cores();
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit few{3, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  const auto file = SharedFile::open(path, {0, 1});
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_FALSE(file);
+  expect(file.error(), "Too many open files; raise the process's limit of open files (ulimit -n)");
 }
 
 TEST_F(BadFileTest, FilesAreForAllUsersOfTheDirectoryWhateverTheUmask) {
