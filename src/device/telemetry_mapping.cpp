@@ -110,12 +110,4 @@ void TelemetryMapping::write_card(const CardState& state, std::uint64_t descript
   set(block.sequence, odd + 1);
 }
 
-void TelemetryMapping::repair_card() const noexcept {
-  CardBlock& block = card();
-  const std::uint64_t sequence = get(block.sequence);
-  if (sequence % 2 == 0) return;
-  set(block.known, 0);
-  set(block.sequence, sequence + 1);
-}
-
 }  // namespace polymetis::device

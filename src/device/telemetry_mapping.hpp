@@ -27,10 +27,8 @@ class TelemetryMapping {
   [[nodiscard]] std::vector<CoreCounters> read_cores(int probe) const;
   /// Absent: nothing is known, it is about another description of the device, or its writer died while writing.
   [[nodiscard]] std::optional<CardState> read_card(int probe, std::uint64_t description_hash) const;
-  /// Needs the card's lock.
+  /// Replaces it, also what a dead writer left half written. Needs the card's lock.
   void write_card(const CardState& state, std::uint64_t description_hash) const noexcept;
-  /// Makes a block that its writer left half written one that knows nothing. Needs the card's lock.
-  void repair_card() const noexcept;
 
  private:
   struct Unmap {

@@ -182,10 +182,6 @@ Expected<std::shared_ptr<TelemetryPage>> telemetry_of(const std::filesystem::pat
   auto file = TRY(SharedFile::open(device_file(run_directory, device.name, suffix), gate));
   TRY(join(*file, page_bytes(device.core_count)));
   auto mapping = TRY(TelemetryMapping::map(file->fd(), device.core_count, TelemetryMapping::Access::write));
-  if (TRY(file->try_lock(telemetry_layout::card)) == LockAnswer::taken) {
-    mapping.repair_card();
-    file->unlock(telemetry_layout::card);
-  }
   file->unlock(gate);
   auto page = std::make_shared<Page>(Page{std::move(file), std::move(mapping)});
   return std::make_shared<FilePage>(std::move(page), text_hash(description_text(device)));

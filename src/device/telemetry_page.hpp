@@ -53,7 +53,7 @@ class TelemetryPage {
   [[nodiscard]] virtual std::optional<CardState> read_card() const = 0;
 };
 
-/// Opens (or makes) the page. A page of another version that nobody uses is made anew, as is what a dead writer left half written.
+/// Opens (or makes) the page. A page of another version that nobody uses is made anew.
 /// Errors: `connection_error` the page cannot be made or mapped, or has another version and is in use (both are named).
 Expected<std::shared_ptr<TelemetryPage>> telemetry_of(const std::filesystem::path& run_directory, const DeviceDescription& device);
 

@@ -243,7 +243,7 @@ TEST_F(TelemetryTest, WhatIsKnownOfAnotherDescriptionIsNotBelieved) {
   EXPECT_TRUE(peek().card);
 }
 
-TEST_F(TelemetryTest, AWriterThatDiedWhileWritingIsRepaired) {
+TEST_F(TelemetryTest, WhatAWriterLeftHalfWrittenIsNotReadAndMadeAnew) {
   const auto telemetry = page();
   telemetry->write_card(state(800));
   const auto half_write = [&] {
@@ -256,7 +256,7 @@ TEST_F(TelemetryTest, AWriterThatDiedWhileWritingIsRepaired) {
   telemetry->write_card(state(500));
   EXPECT_TRUE(is_whole(telemetry->read_card().value()));
   half_write();
-  const auto next = page();  // repairs: the block is whole and knows nothing
+  const auto next = page();
   EXPECT_FALSE(next->read_card());
   next->write_card(state(100));
   EXPECT_TRUE(is_whole(peek().card.value()));
