@@ -7,19 +7,21 @@ namespace polymetis::virtual_card {
 
 Schedule::Span Schedule::add(TimePoint submitted, double period_ns, double periods) noexcept {
   if (submitted > end_) {
-    chain_start_ = submitted;
-    chain_ns_ = 0;
-    end_ = submitted;
+    whole_ = end_ = submitted;
+    rest_ns_ = 0;
   }
-  Span span{end_, {}};
-  chain_ns_ += period_ns * periods;
-  end_ = span.end = chain_start_ + Duration(std::llround(chain_ns_));
-  return span;
+  const TimePoint start = end_;
+  rest_ns_ += period_ns * periods;
+  const double ns = std::floor(rest_ns_);
+  whole_ += Duration(static_cast<std::int64_t>(ns));
+  rest_ns_ -= ns;
+  end_ = whole_ + Duration(std::llround(rest_ns_));
+  return {start, end_};
 }
 
 void Schedule::take_back(const Span& last) noexcept {
-  chain_ns_ = static_cast<double>((last.start - chain_start_).count());
-  end_ = last.start;
+  whole_ = end_ = last.start;
+  rest_ns_ = 0;
 }
 
 double period_ns(double frames_per_second, unsigned clock_mhz) noexcept { return 1e9 / frames_per_second * (800.0 / std::max(clock_mhz, 1U)); }

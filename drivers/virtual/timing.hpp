@@ -8,8 +8,8 @@ namespace polymetis::virtual_card {
 
 /// When the jobs of one instance start and end at a fixed rate. Pure: no clock, no timer. Thread-bound.
 ///
-/// A job starts at the end of the one before it only if it was already waiting, else at its submission. Jobs without a gap between them
-/// are counted from the first of them, so that no rounding adds up.
+/// A job starts at the end of the one before it only if it was already waiting, else at its submission. Fractions of a
+/// nanosecond are carried over to the next, so that no rounding adds up.
 class Schedule {
  public:
   struct Span {
@@ -19,12 +19,12 @@ class Schedule {
 
   /// The next job, submitted at `submitted`, taking `periods` periods of `period_ns` each.
   Span add(TimePoint submitted, double period_ns, double periods) noexcept;
-  /// Forgets the last job, which ended where the one before it still stands.
+  /// Forgets the last job.
   void take_back(const Span& last) noexcept;
 
  private:
-  TimePoint chain_start_ = TimePoint::min();
-  double chain_ns_ = 0;
+  TimePoint whole_ = TimePoint::min();  // end of the last job, rounded down
+  double rest_ns_ = 0;                  // what is missing
   TimePoint end_ = TimePoint::min();
 };
 
