@@ -35,7 +35,7 @@ models: python  ## the three real networks, compiled into build/models
 	$(PYTHON) -m polymetis.compile.recipes build/models
 
 demo: python models  ## detects people and their poses on two virtual cards; pictures and a page in build/demo
-	$(PYTHON) -m polymetis.demo
+	$(PYTHON) examples/demo
 
 test: setup  ## everything that is checked before a change lands
 	$(PYTHON) tools/lanes.py
