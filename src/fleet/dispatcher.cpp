@@ -49,23 +49,6 @@ void Dispatcher::apply(const E& event) {
   Todo::of_this_thread().run();
 }
 
-template <class E>
-void Dispatcher::decide(TimePoint now, const E& event) {
-  now = last_now_ = std::max(now, last_now_);
-  if (recorder_.on()) recorder_.event(now, event);
-  if constexpr (std::is_same_v<E, event::Offer>) {
-    plan_.offer(now, event, actions_);
-  } else if constexpr (std::is_same_v<E, event::JobEnded>) {
-    plan_.job_ended(now, event, actions_);
-  } else if constexpr (std::is_same_v<E, event::Taken>) {
-    plan_.taken(now, event, actions_);
-  } else {
-    plan_.apply(now, event, actions_);
-  }
-  if (recorder_.on()) recorder_.decided(actions_);
-  carry_out();
-}
-
 DeviceId Dispatcher::add_device(const std::string& name, const std::string& board) {
   base::MutexLock lock(mutex_);
   const DeviceId id(plan_.devices().size());

@@ -201,4 +201,21 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   std::vector<Latch*> retire_waiters_ GUARDED_BY(mutex_);
 };
 
+template <class E>
+void Dispatcher::decide(TimePoint now, const E& event) {
+  now = last_now_ = std::max(now, last_now_);
+  if (recorder_.on()) recorder_.event(now, event);
+  if constexpr (std::is_same_v<E, event::Offer>) {
+    plan_.offer(now, event, actions_);
+  } else if constexpr (std::is_same_v<E, event::JobEnded>) {
+    plan_.job_ended(now, event, actions_);
+  } else if constexpr (std::is_same_v<E, event::Taken>) {
+    plan_.taken(now, event, actions_);
+  } else {
+    plan_.apply(now, event, actions_);
+  }
+  if (recorder_.on()) recorder_.decided(actions_);
+  carry_out();
+}
+
 }  // namespace polymetis::fleet

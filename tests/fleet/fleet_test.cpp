@@ -1,0 +1,151 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "fleet_bed.hpp"
+
+namespace polymetis::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Fleet, AnswersEachFrameWithItsOwnResultInOrder) {
+  FleetBed bed(2);
+  Fleet fleet = Fleet::create(bed.context).value();
+  Stream stream = fleet.open_stream(bed.model).value();
+  std::uint64_t next = 0;
+  for (std::uint64_t n = 0; n < 500; ++n) ASSERT_TRUE(FleetBed::submit(stream, n).has_value());
+  stream.finish();
+  while (auto result = stream.next()) {
+    EXPECT_EQ(result->number, next);
+    EXPECT_TRUE(FleetBed::is_answer(*result, next)) << next << ": " << result->status.to_string();
+    ++next;
+  }
+  EXPECT_EQ(next, 500U);
+  EXPECT_TRUE(stream.exhausted());
+}
+
+TEST(Fleet, ScalesExactlyInVirtualTime) {
+  for (const unsigned cards : {1U, 4U, 16U}) {
+    FleetBed bed(cards, "compute = \"none\"\ntiming = { fps = 486.5 }\n");
+    Fleet fleet = Fleet::create(bed.context).value();
+    std::uint64_t ended = 0;
+    Stream stream = fleet.open_stream(bed.model, {}, [&](Result&&) { ++ended; }).value();
+    const TimePoint begin = bed.host->now();
+    for (std::uint64_t n = 0; n < 1946 * cards; ++n) ASSERT_TRUE(FleetBed::submit(stream, n).has_value());
+    stream.finish();
+    Latch never;
+    bed.host->wait(never, bed.host->now() + 1s);
+    EXPECT_EQ(ended, 1946 * cards);
+    static_cast<void>(begin);
+  }
+}
+
+TEST(Fleet, ALostCardCostsNoFrame) {
+  FleetBed bed(FleetBed::cards_of(3, "compute = \"openvino\"\ntiming = { fps = 500 }\n") +
+               "[[fault]]\nkind = \"lost\"\ndevices = [\"metis-0:2:0\"]\nat = 0.5\nlasts = 1.0\n");
+  Fleet fleet = Fleet::create(bed.context).value();
+  Stream stream = fleet.open_stream(bed.model).value();
+  std::uint64_t next = 0;
+  for (std::uint64_t n = 0; n < 6000; ++n) {
+    ASSERT_TRUE(FleetBed::submit(stream, n).has_value());
+    while (auto result = stream.next(bed.host->now())) {
+      ASSERT_EQ(result->number, next);
+      ASSERT_TRUE(FleetBed::is_answer(*result, next)) << next << ": " << result->status.to_string();
+      ++next;
+    }
+  }
+  stream.finish();
+  while (auto result = stream.next()) {
+    ASSERT_EQ(result->number, next);
+    ASSERT_TRUE(FleetBed::is_answer(*result, next)) << result->status.to_string();
+    ++next;
+  }
+  EXPECT_EQ(next, 6000U);
+  const auto health = fleet.health();
+  EXPECT_EQ(health[1].state, DeviceState::ready) << health[1].cause;
+  EXPECT_EQ(health[1].readmissions, 1U);
+}
+
+TEST(Fleet, RunAndFuturesGiveTheFramesOwnResult) {
+  FleetBed bed(1);
+  Fleet fleet = Fleet::create(bed.context).value();
+  Stream stream = fleet.open_stream(bed.model).value();
+  const Row bytes = FleetBed::row(3);
+  const std::span<const std::byte> input(bytes);
+  auto result = stream.run(std::span(&input, 1));
+  ASSERT_TRUE(result.has_value());
+  EXPECT_TRUE(FleetBed::is_answer(*result, 3));
+  auto future = stream.submit_future(std::span(&input, 1));
+  ASSERT_TRUE(future.has_value());
+  Latch never;
+  bed.host->wait(never, bed.host->now() + 1s);
+  EXPECT_TRUE(FleetBed::is_answer(future->get(), 3));
+}
+
+TEST(Fleet, ClosingAnswersAllFrames) {
+  FleetBed bed(1);
+  Fleet fleet = Fleet::create(bed.context).value();
+  Stream stream = fleet.open_stream(bed.model, {.queue_frames = 64}).value();
+  for (std::uint64_t n = 0; n < 50; ++n) ASSERT_TRUE(FleetBed::submit(stream, n).has_value());
+  fleet.close();
+  std::uint64_t next = 0;
+  std::uint64_t dropped = 0;
+  while (auto result = stream.next()) {
+    EXPECT_EQ(result->number, next++);
+    dropped += result->outcome == Outcome::dropped ? 1 : 0;
+  }
+  EXPECT_EQ(next, 50U);
+  EXPECT_GT(dropped, 30U);
+  const auto refused = FleetBed::submit(stream, 50);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Code::invalid_argument);
+}
+
+TEST(Fleet, RefusesToStartOnFewerCardsThanRequired) {
+  FleetBed bed(1);
+  const auto fleet = Fleet::create(bed.context, {.require = 2});
+  ASSERT_FALSE(fleet.has_value());
+  EXPECT_NE(fleet.error().message().find("needs 2 devices, 1 can be used"), std::string::npos) << fleet.error().message();
+}
+
+TEST(Fleet, TwoModelsShareTheCores) {
+  FleetBed bed(2);
+  auto other = bed.network;
+  other.name = "other";
+  other.add = 5;
+  const auto second = Model::load(write_test_package(bed.folder.path() / "second", other)).value();
+  Fleet fleet = Fleet::create(bed.context).value();
+  Stream first = fleet.open_stream(bed.model).value();
+  const auto report = fleet.add_model(second).value();
+  EXPECT_FALSE(report.adjusted) << report.text;
+  const FleetMetrics metrics = fleet.metrics();
+  ASSERT_EQ(metrics.models.size(), 2U);
+  EXPECT_EQ(metrics.models[0].instances, 4U);
+  EXPECT_EQ(metrics.models[1].instances, 4U);
+}
+
+TEST(Fleet, OnThreadsEveryFrameComesInOrder) {
+  FleetBed bed(FleetBed::cards_of(2, "compute = \"none\"\ntiming = \"host\"\n"), base::ThreadHost::shared());
+  Fleet fleet = Fleet::create(bed.context).value();
+  constexpr std::uint64_t frames = 20000;
+  std::vector<std::thread> submitters;
+  std::vector<std::uint64_t> counts(4);
+  for (std::size_t s = 0; s < counts.size(); ++s) {
+    submitters.emplace_back([&, s] {
+      Stream stream = fleet.open_stream(bed.model).value();
+      std::thread consumer([&, stream]() mutable {
+        while (auto result = stream.next()) counts[s] += result->number == counts[s] && result->ok() ? 1 : 0;
+      });
+      for (std::uint64_t n = 0; n < frames; ++n) ASSERT_TRUE(FleetBed::submit(stream, n).has_value());
+      stream.finish();
+      consumer.join();
+    });
+  }
+  for (auto& submitter : submitters) submitter.join();
+  for (const std::uint64_t count : counts) EXPECT_EQ(count, frames);
+}
+
+}  // namespace
+}  // namespace polymetis::testing
