@@ -23,6 +23,7 @@ function(polymetis_layer)
   target_link_libraries(${target} PUBLIC polymetis_public PRIVATE ${L_LIBS})
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   polymetis_unit_tests(NAME ${L_NAME} DIR ${L_DIR} LIBS ${L_LIBS})
+  polymetis_fuzzers(NAME ${L_NAME} DIR ${L_DIR} LIBS ${L_LIBS})
 endfunction()
 
 # Every *_test.cpp beside the code becomes part of one program, `<name>_tests`.
@@ -35,4 +36,25 @@ function(polymetis_unit_tests)
   add_executable(${L_NAME}_tests ${tests})
   target_link_libraries(${L_NAME}_tests PRIVATE polymetis_${L_NAME} ${L_LIBS} GTest::gtest_main)
   gtest_discover_tests(${L_NAME}_tests TEST_PREFIX "${L_NAME}/" DISCOVERY_MODE PRE_TEST)
+endfunction()
+
+# Every *_fuzz.cpp beside the code becomes a program of libFuzzer, and the build lets it write its seeds: fuzz/<x>_fuzz is the program,
+# fuzz/<x>_corpus its corpus.
+function(polymetis_fuzzers)
+  cmake_parse_arguments(L "" "NAME;DIR" "LIBS" ${ARGN})
+  if(NOT POLYMETIS_FUZZ)
+    return()
+  endif()
+  file(GLOB fuzzers CONFIGURE_DEPENDS ${L_DIR}/*_fuzz.cpp)
+  foreach(source IN LISTS fuzzers)
+    get_filename_component(fuzzer ${source} NAME_WE)
+    string(REPLACE "_fuzz" "_corpus" corpus ${PROJECT_BINARY_DIR}/fuzz/${fuzzer})
+    add_executable(${fuzzer} ${source})
+    target_link_libraries(${fuzzer} PRIVATE polymetis_${L_NAME} ${L_LIBS})
+    target_link_options(${fuzzer} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${fuzzer} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+    add_custom_command(TARGET ${fuzzer} POST_BUILD
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${corpus}
+      COMMAND ${CMAKE_COMMAND} -E env POLYMETIS_FUZZ_SEEDS=${corpus} $<TARGET_FILE:${fuzzer}>)
+  endforeach()
 endfunction()

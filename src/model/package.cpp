@@ -62,7 +62,7 @@ Expected<PackageFile> read_file_entry(const std::string& name, const JsonNode& n
   file.size_bytes = static_cast<std::uint64_t>(TRY(TRY(node.at("bytes")).integer(1, max_memory_bytes)));
   const JsonNode hash = TRY(node.at("xxh3_128"));
   file.xxh3_128 = TRY(hash.text(0, max_name_bytes));
-  if (!is_hex128(file.xxh3_128)) return hash.wrong("32 lower-case hex digits");
+  if (!is_hex128(file.xxh3_128)) return hash.wrong("a text of 32 lower-case hex digits");
   return file;
 }
 
