@@ -109,6 +109,8 @@ class POLYMETIS_API Slot {
   ~Slot();
   /// One span a model input, for one frame.
   [[nodiscard]] std::span<const std::span<std::byte>> inputs() const noexcept;
+  /// Keeps the memory from being used again while it lives, also after the slot was submitted.
+  [[nodiscard]] std::shared_ptr<void> keep() const;
   explicit operator bool() const noexcept { return impl_ != nullptr; }
 
  private:
@@ -124,15 +126,16 @@ class POLYMETIS_API Stream {
   Stream() = default;
   explicit Stream(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-  /// Memory for one frame. `slot` waits while the stream's bytes or the fleet's memory are used up; `try_slot` never waits.
-  /// Errors: `pending` (try_slot) none is free now; `invalid_argument` closed, made before fork.
+  /// Memory for one frame. `slot` waits while the fleet's memory is used up; `try_slot` only until `until`, by default not at all.
+  /// Errors: `pending` (try_slot) none is free; `invalid_argument` closed, made before fork.
   [[nodiscard]] Expected<Slot> slot();
-  [[nodiscard]] Expected<Slot> try_slot();
+  [[nodiscard]] Expected<Slot> try_slot(TimePoint until = TimePoint::min());
   /// Submits a slot of this stream, which never blocks unless the policy is `block` and the queue is full. Gives the frame's number.
   /// Errors: `invalid_argument` closed, finished, a slot of another stream.
   Expected<std::uint64_t> submit(Slot slot, const FrameOptions& options = {});
-  /// As above but never waits: `pending` when the queue is full and the policy is `block`; `slot` is left as it was then.
-  Expected<std::uint64_t> try_submit(Slot& slot, const FrameOptions& options = {});
+  /// As above but waits only until `until`, by default not at all: `pending` when the queue is full then and the policy is `block`; `slot` is
+  /// left as it was.
+  Expected<std::uint64_t> try_submit(Slot& slot, const FrameOptions& options = {}, TimePoint until = TimePoint::min());
   /// Copies `inputs` (one span a model input, sizes of one frame) into a slot and submits it.
   /// Errors: also `invalid_argument` wrong count or size.
   Expected<std::uint64_t> submit(std::span<const std::span<const std::byte>> inputs, const FrameOptions& options = {});

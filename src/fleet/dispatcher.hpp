@@ -72,12 +72,11 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void readmit(DeviceId device, ModelId model);
 
   std::shared_ptr<StreamRecord> open_stream(ModelId model, const StreamOptions& options, DeviceId prefer, ResultCallback callback);
-  /// Whether a frame that finds no room is refused or waits for it.
-  enum class Room { refuse, wait };
-  /// `slot` is taken only if the frame is accepted. `promise` (may be null) gets the result instead of the stream.
-  Expected<std::uint64_t> submit(StreamRecord& stream, TensorSet* input, const FrameOptions& options, Room room, Submitter submitter,
+  /// Waits for room until `until`, then it is `pending`. `input` is taken only if the frame is accepted. `promise` (may be null) gets the
+  /// result instead of the stream.
+  Expected<std::uint64_t> submit(StreamRecord& stream, TensorSet* input, const FrameOptions& options, TimePoint until, Submitter submitter,
                                  std::unique_ptr<std::promise<Result>> promise);
-  Expected<TensorSet*> take_input(StreamRecord& stream, Room room);
+  Expected<TensorSet*> take_input(StreamRecord& stream, TimePoint until);
   std::optional<Result> next(StreamRecord& stream, TimePoint until);
   std::size_t take(StreamRecord& stream, std::vector<Result>& results, std::size_t most);
   void finish(StreamRecord& stream);

@@ -74,7 +74,7 @@ FrameId Dispatcher::offer(StreamRecord& stream, TensorSet* input, const FrameOpt
   return id;
 }
 
-Expected<std::uint64_t> Dispatcher::submit(StreamRecord& stream, TensorSet* input, const FrameOptions& options, Room room, Submitter submitter,
+Expected<std::uint64_t> Dispatcher::submit(StreamRecord& stream, TensorSet* input, const FrameOptions& options, TimePoint until, Submitter submitter,
                                            std::unique_ptr<std::promise<Result>> promise) {
   std::uint64_t number = 0;
   {
@@ -85,23 +85,22 @@ Expected<std::uint64_t> Dispatcher::submit(StreamRecord& stream, TensorSet* inpu
       number = actions_.accepted_number;
       carry_out();
       if (id.valid()) break;
-      if (room == Room::refuse)
+      if (until <= last_now_ || !wait_for(stream.room_waiters, until))
         return failure(Code::pending, fmt::format("{}'s queue is full; take results, wait, or open the stream with a drop policy.", stream.options.name));
-      wait_for(stream.room_waiters, TimePoint::max());
     }
   }
   Todo::of_this_thread().run();
   return number;
 }
 
-Expected<TensorSet*> Dispatcher::take_input(StreamRecord& stream, Room room) {
+Expected<TensorSet*> Dispatcher::take_input(StreamRecord& stream, TimePoint until) {
   while (true) {
     {
       base::MutexLock lock(mutex_);
       if (Status status = refused(*this, stream); !status.ok()) return Unexpected(std::move(status));
     }
     if (TensorSet* set = stream.inputs->take(TensorPool::Limit::obey)) return set;
-    if (room == Room::refuse)
+    if (until <= host_->now())
       return failure(Code::pending, fmt::format("The fleet's memory for frames is used up ({} of {} bytes); release results, or raise FleetOptions::memory_bytes.",
                                                 memory_->used_bytes(), memory_->limit_bytes()));
     Latch latch;
@@ -110,7 +109,7 @@ Expected<TensorSet*> Dispatcher::take_input(StreamRecord& stream, Room room) {
       if (!memory_->forget(latch)) host_->wait(latch, TimePoint::max());
       return set;
     }
-    Todo::of_this_thread().wait(*host_, latch, TimePoint::max());
+    if (!Todo::of_this_thread().wait(*host_, latch, until) && !memory_->forget(latch)) host_->wait(latch, TimePoint::max());
   }
 }
 

@@ -21,7 +21,7 @@ Status check(const std::shared_ptr<Stream::Impl>& stream) {
 }
 
 /// Copies a frame's inputs into the fleet's memory.
-Expected<Slot> filled(Stream::Impl& stream, Inputs inputs, Dispatcher::Room room) {
+Expected<Slot> filled(Stream::Impl& stream, Inputs inputs, TimePoint until) {
   const auto& model = *stream.record->model;
   if (inputs.size() != model.inputs.size())
     return failure(Code::invalid_argument, fmt::format("{} was given {} inputs, {} has {}.", stream.record->options.name, inputs.size(), model.name, model.inputs.size()));
@@ -29,17 +29,17 @@ Expected<Slot> filled(Stream::Impl& stream, Inputs inputs, Dispatcher::Room room
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i].size() != sizes[i])
       return failure(Code::invalid_argument, fmt::format("Input {} ({}) has {} bytes, one frame of {} has {}.", i, model.inputs[i].name, inputs[i].size(), model.name, sizes[i]));
-  Slot slot = FleetAccess::slot(*TRY(stream.fleet->dispatcher->take_input(*stream.record, room)));
+  Slot slot = FleetAccess::slot(*TRY(stream.fleet->dispatcher->take_input(*stream.record, until)));
   for (std::size_t i = 0; i < inputs.size(); ++i) std::memcpy(slot.inputs()[i].data(), inputs[i].data(), inputs[i].size());
   return slot;
 }
 
-Expected<std::uint64_t> submit_slot(Stream::Impl& stream, Slot& slot, const FrameOptions& options, Dispatcher::Room room,
+Expected<std::uint64_t> submit_slot(Stream::Impl& stream, Slot& slot, const FrameOptions& options, TimePoint until,
                                     Submitter submitter = Submitter::continues, std::unique_ptr<std::promise<Result>> promise = nullptr) {
   TensorSet* set = FleetAccess::set_of(slot);
   if (set == nullptr || &set->pool() != stream.record->inputs.get())
     return failure(Code::invalid_argument, fmt::format("The slot is not of {}; take it from the stream that it is submitted to.", stream.record->options.name));
-  auto number = stream.fleet->dispatcher->submit(*stream.record, set, options, room, submitter, std::move(promise));
+  auto number = stream.fleet->dispatcher->submit(*stream.record, set, options, until, submitter, std::move(promise));
   if (number) FleetAccess::take(slot);
   return number;
 }
@@ -53,36 +53,36 @@ Stream::Impl::~Impl() {
 Expected<Slot> Stream::slot() {
   return at_border([&]() -> Expected<Slot> {
     TRY(check(impl_));
-    return FleetAccess::slot(*TRY(impl_->fleet->dispatcher->take_input(*impl_->record, Dispatcher::Room::wait)));
+    return FleetAccess::slot(*TRY(impl_->fleet->dispatcher->take_input(*impl_->record, TimePoint::max())));
   });
 }
 
-Expected<Slot> Stream::try_slot() {
+Expected<Slot> Stream::try_slot(TimePoint until) {
   return at_border([&]() -> Expected<Slot> {
     TRY(check(impl_));
-    return FleetAccess::slot(*TRY(impl_->fleet->dispatcher->take_input(*impl_->record, Dispatcher::Room::refuse)));
+    return FleetAccess::slot(*TRY(impl_->fleet->dispatcher->take_input(*impl_->record, until)));
   });
 }
 
 Expected<std::uint64_t> Stream::submit(Slot slot, const FrameOptions& options) {
   return at_border([&]() -> Expected<std::uint64_t> {
     TRY(check(impl_));
-    return submit_slot(*impl_, slot, options, Dispatcher::Room::wait);
+    return submit_slot(*impl_, slot, options, TimePoint::max());
   });
 }
 
-Expected<std::uint64_t> Stream::try_submit(Slot& slot, const FrameOptions& options) {
+Expected<std::uint64_t> Stream::try_submit(Slot& slot, const FrameOptions& options, TimePoint until) {
   return at_border([&]() -> Expected<std::uint64_t> {
     TRY(check(impl_));
-    return submit_slot(*impl_, slot, options, Dispatcher::Room::refuse);
+    return submit_slot(*impl_, slot, options, until);
   });
 }
 
 Expected<std::uint64_t> Stream::submit(Inputs inputs, const FrameOptions& options) {
   return at_border([&]() -> Expected<std::uint64_t> {
     TRY(check(impl_));
-    Slot slot = TRY(filled(*impl_, inputs, Dispatcher::Room::wait));
-    return submit_slot(*impl_, slot, options, Dispatcher::Room::wait);
+    Slot slot = TRY(filled(*impl_, inputs, TimePoint::max()));
+    return submit_slot(*impl_, slot, options, TimePoint::max());
   });
 }
 
@@ -90,8 +90,8 @@ Expected<Result> Stream::run(Inputs inputs, const FrameOptions& options) {
   return at_border([&]() -> Expected<Result> {
     TRY(check(impl_));
     if (impl_->record->callback) return failure(Code::invalid_argument, fmt::format("{} has a callback, so `run` would never see its result.", impl_->record->options.name));
-    Slot slot = TRY(filled(*impl_, inputs, Dispatcher::Room::wait));
-    const std::uint64_t number = TRY(submit_slot(*impl_, slot, options, Dispatcher::Room::wait, Submitter::waits));
+    Slot slot = TRY(filled(*impl_, inputs, TimePoint::max()));
+    const std::uint64_t number = TRY(submit_slot(*impl_, slot, options, TimePoint::max(), Submitter::waits));
     while (auto result = impl_->fleet->dispatcher->next(*impl_->record, TimePoint::max()))
       if (result->number == number) return std::move(*result);
     return failure(Code::invalid_argument, fmt::format("{} was closed while a frame ran.", impl_->record->options.name));
@@ -101,10 +101,10 @@ Expected<Result> Stream::run(Inputs inputs, const FrameOptions& options) {
 Expected<std::future<Result>> Stream::submit_future(Inputs inputs, const FrameOptions& options) {
   return at_border([&]() -> Expected<std::future<Result>> {
     TRY(check(impl_));
-    Slot slot = TRY(filled(*impl_, inputs, Dispatcher::Room::wait));
+    Slot slot = TRY(filled(*impl_, inputs, TimePoint::max()));
     auto promise = std::make_unique<std::promise<Result>>();
     std::future<Result> future = promise->get_future();
-    TRY(submit_slot(*impl_, slot, options, Dispatcher::Room::wait, Submitter::continues, std::move(promise)));
+    TRY(submit_slot(*impl_, slot, options, TimePoint::max(), Submitter::continues, std::move(promise)));
     return future;
   });
 }

@@ -121,4 +121,10 @@ std::span<const std::span<std::byte>> Slot::inputs() const noexcept {
   return impl_ == nullptr ? std::span<const std::span<std::byte>>() : impl_->set->row(0);
 }
 
+std::shared_ptr<void> Slot::keep() const {
+  if (impl_ == nullptr) return nullptr;
+  impl_->set->hold();
+  return {impl_->set, [](void* set) { static_cast<fleet::TensorSet*>(set)->let_go(); }};
+}
+
 }  // namespace polymetis

@@ -43,12 +43,11 @@ TEST(Fleet, ScalesExactlyInVirtualTime) {
 }
 
 TEST(Fleet, ALostCardCostsNoFrame) {
-  FleetBed bed(FleetBed::cards_of(3, "compute = \"openvino\"\ntiming = { fps = 500 }\n") +
-               "[[fault]]\nkind = \"lost\"\ndevices = [\"metis-0:2:0\"]\nat = 0.5\nlasts = 1.0\n");
+  FleetBed bed(FleetBed::cards_of(2, "timing = { fps = 500 }\n") + "[[board]]\nname = \"metis-0:9:0\"\ntiming = { fps = 500 }\n[[board.fault]]\nkind = \"lost\"\nat = 0.5\nlasts = 1.0\n");
   Fleet fleet = Fleet::create(bed.context).value();
   Stream stream = fleet.open_stream(bed.model).value();
   std::uint64_t next = 0;
-  for (std::uint64_t n = 0; n < 6000; ++n) {
+  for (std::uint64_t n = 0; n < 10000; ++n) {
     ASSERT_TRUE(FleetBed::submit(stream, n).has_value());
     while (auto result = stream.next(bed.host->now())) {
       ASSERT_EQ(result->number, next);
@@ -62,10 +61,10 @@ TEST(Fleet, ALostCardCostsNoFrame) {
     ASSERT_TRUE(FleetBed::is_answer(*result, next)) << result->status.to_string();
     ++next;
   }
-  EXPECT_EQ(next, 6000U);
+  EXPECT_EQ(next, 10000U);
   const auto health = fleet.health();
-  EXPECT_EQ(health[1].state, DeviceState::ready) << health[1].cause;
-  EXPECT_EQ(health[1].readmissions, 1U);
+  EXPECT_EQ(health[2].state, DeviceState::ready) << health[2].cause;
+  EXPECT_EQ(health[2].readmissions, 1U);
 }
 
 TEST(Fleet, RunAndFuturesGiveTheFramesOwnResult) {
