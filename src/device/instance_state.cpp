@@ -153,7 +153,7 @@ void InstanceState::work(Where where) noexcept {
       if (node.slot != nullptr && node.slot->thread != &this_thread()) ++foreign;
       if (where == Where::caller && move_to_host(node, foreign)) return;
       waiting_ = node.next;
-      process(node);
+      process(node, where);
     }
     if (closing_ && in_flight() == 0) return finish();
   } while (refill());
@@ -175,14 +175,14 @@ bool InstanceState::refill() noexcept {
   return true;
 }
 
-void InstanceState::process(InboxNode& node) noexcept {
+void InstanceState::process(InboxNode& node, Where where) noexcept {
   if (node.slot == nullptr) return tend();
-  if (node.slot->live.load(std::memory_order_acquire) != 0) return hand_over(*node.slot);
+  if (node.slot->live.load(std::memory_order_acquire) != 0) return hand_over(*node.slot, where);
   places_.fetch_or(std::uint64_t{1} << node.slot->index, std::memory_order_acq_rel);  // its job ended after close
 }
 
-void InstanceState::hand_over(JobSlot& slot) noexcept {
-  if (slot.thread != &this_thread()) slot.submitter = Submitter::continues;
+void InstanceState::hand_over(JobSlot& slot, Where where) noexcept {
+  if (where == Where::host || slot.thread != &this_thread()) slot.submitter = Submitter::continues;
   if (slot.abandoned.load(std::memory_order_acquire) == slot.number_) {
     const TimePoint now = host_->now();
     static_cast<void>(slot.ticket().end(Status(Code::runtime_error, "abandoned before it reached the device"), {slot.queued, now, now, now, now}));

@@ -70,8 +70,8 @@ class InstanceState final : public JobSink {
   void work(Where where) noexcept;
   bool move_to_host(const InboxNode& node, unsigned foreign) noexcept;
   bool refill() noexcept;
-  void process(InboxNode& node) noexcept;
-  void hand_over(JobSlot& slot) noexcept;
+  void process(InboxNode& node, Where where) noexcept;
+  void hand_over(JobSlot& slot, Where where) noexcept;
   void tend() noexcept;
   void finish() noexcept;
   void let_go() noexcept;
