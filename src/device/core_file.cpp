@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/try.hpp"
-#include "device/device_identity.hpp"
 
 namespace polymetis::device::core_file {
 
@@ -33,13 +32,13 @@ Expected<std::string> read_text(int fd, const std::filesystem::path& path) {
   if (header.text_bytes > most_text_bytes) return std::string();
   std::string text(header.text_bytes, '\0');
   read_at(fd, text_at, std::as_writable_bytes(std::span(text)));
-  return text_hash(text) == header.text_hash ? text : std::string();
+  return text;
 }
 
 Status write_text(const SharedFile& file, std::string_view text, unsigned core_count) {
   TRY(file.allocate(file_bytes(core_count)));
   TRY(file.write(text_at, std::as_bytes(std::span(text))));
-  return file.write_value(0, Header{magic, layout, core_count, text.size(), text_hash(text)});
+  return file.write_value(0, Header{magic, layout, core_count, text.size()});
 }
 
 std::vector<CoreHolder> read_holders(int fd, unsigned core_count) {

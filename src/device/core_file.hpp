@@ -16,9 +16,8 @@ struct Header {
   std::uint32_t layout = 0;
   std::uint32_t core_count = 0;
   std::uint64_t text_bytes = 0;  ///< of the description
-  std::uint64_t text_hash = 0;   ///< FNV-1a of the description; another one: whoever wrote it died
 };
-static_assert(sizeof(Header) == 32);
+static_assert(sizeof(Header) == 24);
 
 inline constexpr std::uint64_t magic = 0x7365726f43796c50;  // "PlyCores"
 inline constexpr std::uint32_t layout = 1;
@@ -40,7 +39,8 @@ inline constexpr ByteRange all_claims{configuration.first, first_core + most_cor
 
 /// All zero in a file that was only just made. Error: `connection_error` the file is something else.
 Expected<Header> read_header(int fd, const std::filesystem::path& path);
-/// What the file says of itself; "" where that cannot be trusted. Error: as above.
+/// The description; "" in a file that was only just made. Somebody may have died writing it: it counts only while a byte is locked.
+/// Error: as above.
 Expected<std::string> read_text(int fd, const std::filesystem::path& path);
 /// Needs the gate.
 Status write_text(const SharedFile& file, std::string_view text, unsigned core_count);

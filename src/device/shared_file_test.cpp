@@ -5,7 +5,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include "device/reservation.hpp"
 #include "device/telemetry_page.hpp"
@@ -140,9 +142,22 @@ TEST_F(BadFileTest, AnotherUsersFileThatMayNotBeWritten) {
   }
 }
 
+/// Whether a process has a file open, soon.
+bool comes_to_open(pid_t pid, const fs::path& path) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (std::chrono::steady_clock::now() < deadline) {
+    std::error_code gone;  // descriptors close while they are listed
+    for (fs::directory_iterator entry("/proc/" + std::to_string(pid) + "/fd", gone); entry != fs::directory_iterator(); entry.increment(gone)) {
+      if (fs::read_symlink(entry->path(), gone) == path) return true;
+    }
+    std::this_thread::yield();
+  }
+  return false;
+}
+
 TEST(SharedFile, ALockOnARemovedFileIsNotTaken) {
   // Whoever waits at the gate while the file is removed and made again gets the new one.
-  std::string pattern = (fs::temp_directory_path() / "polymetis-test-XXXXXX").string();
+  std::string pattern = (fs::canonical(fs::temp_directory_path()) / "polymetis-test-XXXXXX").string();
   const fs::path directory = ::mkdtemp(pattern.data());
   const fs::path path = directory / "x";
   auto first = SharedFile::open(path, {0, 1}).value();
@@ -152,6 +167,7 @@ TEST(SharedFile, ALockOnARemovedFileIsNotTaken) {
     line.say(file && (*file)->write(0, std::as_bytes(std::span("child", 5))).ok() ? "open" : "failed");
   });
   ASSERT_EQ(waiting.hear(), "waiting");
+  ASSERT_TRUE(comes_to_open(waiting.pid(), path));
   fs::remove(path);
   std::ofstream(path) << "new  file";
   first.reset();

@@ -167,15 +167,19 @@ TEST_F(TelemetryTest, ReadersMakeNoPage) {
   EXPECT_TRUE(is_empty());
 }
 
-TEST_F(TelemetryTest, APageWithoutItsSpaceIsNotTouchedByReaders) {
+TEST_F(TelemetryTest, APageThatWasCutShortIsNotTouchedByReaders) {
   {
     const auto meter = page()->meter({0, 1}, 1, 1);
   }
   std::filesystem::resize_file(file(), 20);
-  EXPECT_TRUE(is_zero(peek().cores[0]));  // mapped, it would be a bus error
-  std::filesystem::resize_file(file(), layout::page_bytes(4));
-  EXPECT_TRUE(is_zero(peek().cores[0]));
-  EXPECT_TRUE(page()->meter({0, 4}, 1, 1));
+  {
+    const auto holder = SharedFile::open(file(), {200, 1}).value();
+    ASSERT_EQ(holder->try_lock({layout::first_core, 1}), LockAnswer::taken);
+    EXPECT_TRUE(is_zero(peek().cores[0]));  // mapped, it would be a bus error
+    std::filesystem::resize_file(file(), layout::page_bytes(4));
+    EXPECT_TRUE(is_zero(peek().cores[0]));
+  }
+  EXPECT_TRUE(page()->meter({0, 4}, 1, 1)) << "and is given its space again";
 }
 
 TEST_F(TelemetryTest, CoresHaveLinesOfTheirOwn) {
