@@ -71,31 +71,28 @@ TEST_F(ReservationProcessTest, AKilledProcessFreesItsCoresThoughItsChildrenLiveO
   Child owner([&](const Child::Line& line) {
     const auto lease = cores()->reserve(4);
     const auto lock = cores()->lock_configuration();
+    line.say(lease && lock ? "reserved" : "failed");
     const pid_t forked = ::fork();
     if (forked == 0) {
+      line.say(std::to_string(::getpid()));
       ::pause();
       ::_exit(0);
     }
+    const std::string script = fmt::format("echo $$ >&{}; exec sleep 1000", line.out);
+    const char* const arguments[] = {"sh", "-c", script.c_str(), nullptr};
     pid_t spawned = 0;
-    const char* const arguments[] = {"sleep", "1000", nullptr};
-    if (::posix_spawn(&spawned, "/bin/sleep", nullptr, nullptr, const_cast<char**>(arguments), nullptr) != 0) spawned = -1;
-    line.say(outcome(lease));
-    line.say(std::to_string(forked));
-    line.say(std::to_string(spawned));
+    if (::posix_spawn(&spawned, "/bin/sh", nullptr, nullptr, const_cast<char**>(arguments), nullptr) != 0) line.say("-1");
     line.hear();
   });
-  ASSERT_EQ(owner.hear(), "0+4");
-  const pid_t forked = std::stoi(owner.hear());
-  const pid_t spawned = std::stoi(owner.hear());
+  ASSERT_EQ(owner.hear(), "reserved");
+  const pid_t children[] = {std::stoi(owner.hear()), std::stoi(owner.hear())};  // both run: a child closes the files first of all
   EXPECT_FALSE(cores()->reserve(1));
   owner.end(SIGKILL);
-  ASSERT_EQ(::kill(forked, 0), 0);
-  ASSERT_EQ(::kill(spawned, 0), 0);
+  for (const pid_t child : children) ASSERT_TRUE(child > 0 && ::kill(child, 0) == 0);
   EXPECT_EQ(in_use_by(cores()->holders()), "");
   EXPECT_EQ(outcome(cores()->reserve(4)), "0+4");
   EXPECT_TRUE(cores()->lock_configuration());
-  ::kill(forked, SIGKILL);
-  ::kill(spawned, SIGKILL);
+  for (const pid_t child : children) ::kill(child, SIGKILL);
 }
 
 TEST_F(ReservationProcessTest, AForkedChildHoldsNothingAndSaysSo) {

@@ -143,6 +143,20 @@ TEST_F(TelemetryTest, WhatAKilledProcessLeftReadsZero) {
   EXPECT_EQ(peek().cores[0].model_hash, 1U);
 }
 
+TEST_F(TelemetryTest, WhatAKilledProcessLeftReadsZeroBesideALivingOne) {
+  const auto child = std::make_unique<Child>([this](const Child::Line& line) {
+    const auto meter = page()->meter({1, 1}, 77, 400);
+    line.say("ready");
+    line.hear();
+  });
+  child->hear();
+  const auto living = page()->meter({0, 1}, 5, 0);
+  ASSERT_EQ(peek().cores[1].model_hash, 77U);
+  child->end(SIGKILL);
+  EXPECT_EQ(peek().cores[0].model_hash, 5U);
+  EXPECT_TRUE(is_zero(peek().cores[1]));
+}
+
 TEST_F(TelemetryTest, AForkedChildWritesNothing) {
   const auto telemetry = page();
   auto meter = telemetry->meter({0, 1}, 3, 0);
