@@ -39,11 +39,14 @@ function(polymetis_unit_tests)
 endfunction()
 
 # Every *_fuzz.cpp beside the code becomes a program of libFuzzer, and the build lets it write its seeds: fuzz/<x>_fuzz is the program,
-# fuzz/<x>_corpus its corpus.
+# fuzz/<x>_corpus its corpus. The target `fuzzers` is all of them.
 function(polymetis_fuzzers)
   cmake_parse_arguments(L "" "NAME;DIR" "LIBS" ${ARGN})
   if(NOT POLYMETIS_FUZZ)
     return()
+  endif()
+  if(NOT TARGET fuzzers)
+    add_custom_target(fuzzers)
   endif()
   file(GLOB fuzzers CONFIGURE_DEPENDS ${L_DIR}/*_fuzz.cpp)
   foreach(source IN LISTS fuzzers)
@@ -53,6 +56,7 @@ function(polymetis_fuzzers)
     target_link_libraries(${fuzzer} PRIVATE polymetis_${L_NAME} ${L_LIBS})
     target_link_options(${fuzzer} PRIVATE -fsanitize=fuzzer)
     set_target_properties(${fuzzer} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+    add_dependencies(fuzzers ${fuzzer})
     add_custom_command(TARGET ${fuzzer} POST_BUILD
       COMMAND ${CMAKE_COMMAND} -E make_directory ${corpus}
       COMMAND ${CMAKE_COMMAND} -E env POLYMETIS_FUZZ_SEEDS=${corpus} $<TARGET_FILE:${fuzzer}>)

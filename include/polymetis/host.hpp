@@ -55,7 +55,7 @@ class POLYMETIS_API Latch {
 /// Time and execution, passed to a driver from outside: a driver owns no thread and never sleeps, so the same driver runs on real
 /// threads (`ThreadHost`) and on one event loop in virtual time (`LoopHost`), where a seed replays exactly.
 ///
-/// Thread-safe. Tasks never throw.
+/// Thread-safe; a host in virtual time is thread-bound. Tasks never throw.
 class POLYMETIS_API Host {
  public:
   virtual ~Host() = default;

@@ -43,16 +43,16 @@ class POLYMETIS_API Model {
   static Expected<std::shared_ptr<const Model>> load(const std::filesystem::path& path);
 
   std::string name;
-  std::string task;                  ///< "detection", "pose", "classification" or "other"
-  std::vector<std::string> labels;   ///< may be empty
-  std::string content_hash;          ///< two models with one hash are the same model
+  std::string task;                 ///< "detection", "pose", "classification" or "other"
+  std::vector<std::string> labels;  ///< may be empty
+  std::string content_hash;         ///< two models with one hash are the same model
   std::filesystem::path directory;
-  std::filesystem::path graph;       ///< graph.xml, inside `directory`
-  std::filesystem::path weights;     ///< graph.bin
-  std::string preamble_graph;        ///< plain file name; empty where there is none
+  std::filesystem::path graph;    ///< graph.xml, inside `directory`
+  std::filesystem::path weights;  ///< graph.bin
+  std::string preamble_graph;     ///< plain file name; empty where there is none
   std::string postamble_graph;
   std::string layer_table;
-  std::size_t batch = 1;             ///< frames a run, and cores an instance
+  std::size_t batch = 1;  ///< frames a run, and cores an instance
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
   std::size_t weight_bytes = 0;

@@ -11,9 +11,18 @@ struct Status::Failure {
 };
 
 std::string_view code_name(Code code) noexcept {
-  static constexpr std::array<std::string_view, 12> names = {
-      "ok",                  "runtime error",        "value error",           "invalid argument", "connection error", "device in use",
-      "incompatible device", "invalid configuration", "not implemented", "internal error",   "pending",          "unknown error"};
+  static constexpr std::array<std::string_view, 12> names = {"ok",
+                                                             "runtime error",
+                                                             "value error",
+                                                             "invalid argument",
+                                                             "connection error",
+                                                             "device in use",
+                                                             "incompatible device",
+                                                             "invalid configuration",
+                                                             "not implemented",
+                                                             "internal error",
+                                                             "pending",
+                                                             "unknown error"};
   const auto index = static_cast<std::size_t>(code);
   return index < names.size() ? names[index] : names.back();
 }

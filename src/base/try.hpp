@@ -34,11 +34,11 @@ T value_of(Expected<T>&& result) {
 
 }  // namespace polymetis::base
 
-#define POLYMETIS_TRY_NAMED(name, ...)                                                                              \
-  __extension__({                                                                                                   \
-    auto name = (__VA_ARGS__);                                                                                      \
+#define POLYMETIS_TRY_NAMED(name, ...)                                                                                          \
+  __extension__({                                                                                                               \
+    auto name = (__VA_ARGS__);                                                                                                  \
     if (!::polymetis::base::succeeded(name)) return ::polymetis::base::Failing{std::move(::polymetis::base::failure_of(name))}; \
-    ::polymetis::base::value_of(std::move(name));                                                                   \
+    ::polymetis::base::value_of(std::move(name));                                                                               \
   })
 #define POLYMETIS_TRY_COUNTED(count, ...) POLYMETIS_TRY_NAMED(polymetis_tried_##count, __VA_ARGS__)
 #define POLYMETIS_TRY_EXPANDED(count, ...) POLYMETIS_TRY_COUNTED(count, __VA_ARGS__)

@@ -12,7 +12,8 @@ namespace polymetis::model {
 
 /// A small package for tests and fuzzers: right as it is made, and easy to make wrong. Its graph is no graph.
 struct ExamplePackage {
-  std::map<std::string, std::string> files = {{"graph.xml", "<net/>"}, {"graph.bin", std::string(1000, 'w')}, {"layers.json", "{}"}, {"postamble.onnx", "p"}};
+  std::map<std::string, std::string> files = {
+      {"graph.xml", "<net/>"}, {"graph.bin", std::string(1000, 'w')}, {"layers.json", "{}"}, {"postamble.onnx", "p"}};
   nlohmann::json json = {
       {"format_version", "1.0"},
       {"producer", "polymetis 0.1.0"},

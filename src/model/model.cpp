@@ -17,8 +17,8 @@ Expected<model::Package> read_texts(const model::PackageDirectory& directory) {
   }
   const std::string model_json = TRY(directory.read("model.json", max_json_bytes));
   const Expected<std::string> manifest = directory.read("manifest.json", max_json_bytes);  // only to recognise another compiler's work
-  return model::parse_package({directory.path().string(), model_json, manifest ? std::string_view(*manifest) : std::string_view(),
-                               directory.file_names()});
+  return model::parse_package(
+      {directory.path().string(), model_json, manifest ? std::string_view(*manifest) : std::string_view(), directory.file_names()});
 }
 
 }  // namespace

@@ -65,10 +65,12 @@ TEST_F(ModelTest, TellsWhatIsNoPackage) {
   const std::string path = folder_.string();
   EXPECT_EQ(error_of(folder_ / "none"), "there is no package at '" + path + "/none'; check the path, or make the package with `polymetis compile`");
   EXPECT_EQ(error_of(""), "an empty path was given, but a package directory or its model.json is wanted");
-  EXPECT_EQ(error_of(folder_), "the directory '" + path + "' has no model.json, so it is no package; check the path, or make the package with `polymetis compile`");
+  EXPECT_EQ(error_of(folder_),
+            "the directory '" + path + "' has no model.json, so it is no package; check the path, or make the package with `polymetis compile`");
   EXPECT_NE(error_of(file("net.axm", "")).find("is an archive of the vendor's SDK"), std::string::npos);
   EXPECT_NE(error_of(file("net", "PK\3\4....")).find("is an archive of the vendor's SDK"), std::string::npos);
-  EXPECT_NE(error_of(file("net.onnx", "x")).find("is a network that is not compiled; run `polymetis compile " + path + "/net.onnx -o"), std::string::npos);
+  EXPECT_NE(error_of(file("net.onnx", "x")).find("is a network that is not compiled; run `polymetis compile " + path + "/net.onnx -o"),
+            std::string::npos);
   EXPECT_NE(error_of(file("net.txt", "x")).find("is a file, but a package directory or its model.json is wanted"), std::string::npos);
   EXPECT_NE(error_of(std::string("a\0b", 3)).find("NUL byte"), std::string::npos);
 }
@@ -77,8 +79,9 @@ TEST_F(ModelTest, TellsAnEmptyOrHugeModelJson) {
   const fs::path json = file("model.json", "");
   EXPECT_EQ(error_of(json), "model.json of the package '" + folder_.string() + "' is empty; compile the network again with `polymetis compile`");
   fs::resize_file(json, std::uintmax_t{1} << 40);
-  EXPECT_EQ(error_of(json), "model.json of the package '" + folder_.string() + "' has 1099511627776 bytes, but at most 4194304 are taken; make the package "
-                            "again with `polymetis compile`");
+  EXPECT_EQ(error_of(json), "model.json of the package '" + folder_.string() +
+                                "' has 1099511627776 bytes, but at most 4194304 are taken; make the package "
+                                "again with `polymetis compile`");
 }
 
 TEST_F(ModelTest, ComparesFilesWithTheirDescription) {
@@ -112,8 +115,9 @@ TEST_F(ModelTest, FollowsNoLinksAndOpensOnlyFiles) {
 TEST_F(ModelTest, TellsAVendorsPackage) {
   file("model.json", R"({"inputs": []})");
   file("manifest.json", R"({"quantized_model_file": "quantized_model.json", "model_lib_file": "model.json"})");
-  EXPECT_EQ(error_of(folder_), "the package '" + folder_.string() + "' was made by the vendor's compiler for the vendor's own runtime; compile the network's "
-                               "ONNX or TFLite file for Polymetis with `polymetis compile`.");
+  EXPECT_EQ(error_of(folder_), "the package '" + folder_.string() +
+                                   "' was made by the vendor's compiler for the vendor's own runtime; compile the network's "
+                                   "ONNX or TFLite file for Polymetis with `polymetis compile`.");
   fs::remove(folder_ / "manifest.json");
   file("kernel_function.c", "");
   EXPECT_NE(error_of(folder_).find("was made by the vendor's compiler"), std::string::npos);

@@ -136,8 +136,10 @@ Expected<Package> parse_package(const PackageText& text) {
   const std::string source = fmt::format("model.json of the package '{}'", text.directory);
   const nlohmann::json document = TRY(JsonNode::parse(text.model_json, source));
   if (is_vendors(document, text)) {
-    return failure(Code::value_error, fmt::format("the package '{}' was made by the vendor's compiler for the vendor's own runtime; compile the network's "
-                                                  "ONNX or TFLite file for Polymetis with `polymetis compile`.", text.directory));
+    return failure(Code::value_error,
+                   fmt::format("the package '{}' was made by the vendor's compiler for the vendor's own runtime; compile the network's "
+                               "ONNX or TFLite file for Polymetis with `polymetis compile`.",
+                               text.directory));
   }
   const JsonNode root(document, source);
   TRY(check_version(root));

@@ -10,10 +10,10 @@ namespace polymetis::model {
 
 /// The texts of a package, as found: untrusted.
 struct PackageText {
-  std::string directory;                 ///< for messages
+  std::string directory;  ///< for messages
   std::string_view model_json;
-  std::string_view manifest_json;        ///< empty where there is none
-  std::vector<std::string> file_names;   ///< what lies beside; only to recognise another compiler's work
+  std::string_view manifest_json;       ///< empty where there is none
+  std::vector<std::string> file_names;  ///< what lies beside; only to recognise another compiler's work
 };
 
 /// A file that `model.json` names, not yet compared with the disk.

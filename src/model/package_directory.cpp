@@ -42,12 +42,15 @@ bool begins_as_zip(const std::filesystem::path& path) {
 Unexpected not_a_package(const std::filesystem::path& path) {
   const std::string extension = path.extension().string();
   if (extension == ".axm" || extension == ".axe" || begins_as_zip(path)) {
-    return bad(fmt::format("'{}' is an archive of the vendor's SDK, not a package directory; compile the network's ONNX or TFLite file with "
-                           "`polymetis compile` and load the directory that it writes", path.string()));
+    return bad(
+        fmt::format("'{}' is an archive of the vendor's SDK, not a package directory; compile the network's ONNX or TFLite file with "
+                    "`polymetis compile` and load the directory that it writes",
+                    path.string()));
   }
   if (extension == ".onnx" || extension == ".tflite") {
-    return bad(fmt::format("'{0}' is a network that is not compiled; run `polymetis compile {0} -o DIRECTORY --imageset IMAGES` and load that directory",
-                           path.string()));
+    return bad(
+        fmt::format("'{0}' is a network that is not compiled; run `polymetis compile {0} -o DIRECTORY --imageset IMAGES` and load that directory",
+                    path.string()));
   }
   return bad(fmt::format("'{}' is a file, but a package directory or its model.json is wanted; make one with `polymetis compile`", path.string()));
 }
@@ -60,7 +63,7 @@ struct PackageDirectory::OpenFile {
 };
 
 Expected<PackageDirectory> PackageDirectory::open(const std::filesystem::path& path) {
-  struct stat found {};
+  struct stat found{};
   if (path.empty()) return bad("an empty path was given, but a package directory or its model.json is wanted");
   if (path.native().find('\0') != std::string::npos) return bad("the path of a package has a NUL byte; pass a path without one");
   if (::stat(path.c_str(), &found) != 0) {
@@ -94,13 +97,14 @@ std::vector<std::string> PackageDirectory::file_names() const {
 }
 
 bool PackageDirectory::contains(const std::string& name) const noexcept {
-  struct stat found {};
+  struct stat found{};
   return ::fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 Expected<PackageDirectory::OpenFile> PackageDirectory::open_file(const std::string& name) const {
   const auto refuse = [&](std::string_view why) {
-    return bad(fmt::format("{} of the package '{}' {}; copy the package again, or make it again with `polymetis compile`", name, path_.string(), why));
+    return bad(
+        fmt::format("{} of the package '{}' {}; copy the package again, or make it again with `polymetis compile`", name, path_.string(), why));
   };
   // not blocking: a pipe of that name must not hold us
   base::UniqueFd fd(::openat(fd_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
@@ -110,7 +114,7 @@ Expected<PackageDirectory::OpenFile> PackageDirectory::open_file(const std::stri
     if (error == ELOOP) return refuse("is a link, but only plain files are read");
     return refuse("cannot be opened: " + reason(error));
   }
-  struct stat found {};
+  struct stat found{};
   if (::fstat(fd.get(), &found) != 0 || !S_ISREG(found.st_mode)) return refuse("is not a regular file");
   return OpenFile{std::move(fd), static_cast<std::uint64_t>(found.st_size)};
 }
@@ -134,7 +138,8 @@ Status PackageDirectory::verify(const PackageFile& file) const {
   const OpenFile found = TRY(open_file(file.name));
   const auto damaged = [&](const std::string& what) {
     return Status(Code::value_error, fmt::format("{} of the package '{}' is damaged: {}; copy the package again, or make it again with "
-                                                 "`polymetis compile`", file.name, path_.string(), what));
+                                                 "`polymetis compile`",
+                                                 file.name, path_.string(), what));
   };
   if (found.size_bytes != file.size_bytes) {
     return damaged(fmt::format("it has {} bytes, but model.json says {}", found.size_bytes, file.size_bytes));

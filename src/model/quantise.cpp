@@ -21,8 +21,8 @@ inline float rounded(float value) noexcept {
 template <class Copy>
 void for_each_run(const TensorInfo& info, Copy copy) noexcept {
   const std::size_t rank = std::min({info.shape.size(), info.padding.size(), max_rank});
-  std::array<std::size_t, max_rank> extent{};   // without padding
-  std::array<std::size_t, max_rank> stride{};   // with padding
+  std::array<std::size_t, max_rank> extent{};  // without padding
+  std::array<std::size_t, max_rank> stride{};  // with padding
   std::size_t product = 1;
   std::size_t start = 0;
   for (std::size_t i = rank; i-- > 0;) {
