@@ -102,7 +102,7 @@ struct FrameOptions {
 /// gives it back. Thread-bound.
 class POLYMETIS_API Slot {
  public:
-  struct Impl;
+  struct [[gnu::visibility("hidden")]] Impl;
   Slot() noexcept;
   Slot(Slot&&) noexcept;
   Slot& operator=(Slot&&) noexcept;
@@ -122,7 +122,7 @@ class POLYMETIS_API Slot {
 /// what runs is finished, results not taken are thrown away). Thread-safe; after `Fleet::close` every call is an `invalid_argument`.
 class POLYMETIS_API Stream {
  public:
-  struct Impl;
+  struct [[gnu::visibility("hidden")]] Impl;
   Stream() = default;
   explicit Stream(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -186,7 +186,7 @@ using EventCallback = std::function<void(const Event&)>;
 /// A handle; the last one gone closes the fleet. Thread-safe.
 class POLYMETIS_API Fleet {
  public:
-  struct Impl;
+  struct [[gnu::visibility("hidden")]] Impl;
   Fleet() = default;
   explicit Fleet(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -226,5 +226,10 @@ class POLYMETIS_API Fleet {
  private:
   std::shared_ptr<Impl> impl_;
 };
+
+/// Feeds a recording (`FleetOptions::record`) to a fresh plan in virtual time; gives what happened as JSON: `events`, `seconds`, `same_decisions`,
+/// `whole`, `streams`, `cards`, `changes`. Reentrant.
+/// Errors: `value_error` not a recording, another version, or damaged.
+[[nodiscard]] POLYMETIS_API Expected<std::string> replay_recording(const std::filesystem::path& path);
 
 }  // namespace polymetis

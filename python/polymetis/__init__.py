@@ -1,6 +1,26 @@
 """Many cards, one context, nothing lost: a runtime for computers with several Metis-class accelerators.
 
-The API that programs are written in is `polymetis.axruntime`.
+`polymetis.axruntime` is the API that programs are written in today. `polymetis.Fleet` makes many cards one.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from .fleet import Fleet as Fleet
+    from .fleet import Result as Result
+    from .fleet import Stream as Stream
+
+__all__ = ["Fleet", "Result", "Stream", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # The engine is not loaded for `polymetis --help`.
+    if name in ("Fleet", "Result", "Stream"):
+        from . import fleet
+
+        return getattr(fleet, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,6 +13,8 @@ __all__ = [
     "ConnectionError",
     "DeviceInUse",
     "Error",
+    "FrameDropped",
+    "FrameLate",
     "IncompatibleDevice",
     "InternalError",
     "InvalidArgument",
@@ -30,6 +32,14 @@ class Error(RuntimeError):
     """A run or a call failed; the base of all others. `code` is the number of `axrResult`."""
 
     code = 1
+
+
+class FrameDropped(Error):
+    """A frame of a fleet was given up: its stream's queue was full, or it was cancelled or closed."""
+
+
+class FrameLate(Error, TimeoutError):
+    """A frame of a fleet was not answered before its deadline."""
 
 
 class InvalidValue(Error, ValueError):
@@ -129,3 +139,9 @@ def exception_of_code(code: int, message: str) -> Error:
 
 for _name in __all__:
     globals()[_name].__module__ = "polymetis.axruntime"
+
+
+def exception_of_outcome(outcome: str, code: int, message: str) -> Error:
+    """What a fleet's result raises that has no outputs."""
+    of_outcome: dict[str, type[Error]] = {"dropped": FrameDropped, "late": FrameLate}
+    return of_outcome[outcome](message) if outcome in of_outcome else exception_of_code(code, message)

@@ -1,5 +1,6 @@
 #include <nanobind/nanobind.h>
 
+#include "fleet_objects.hpp"
 #include "gate.hpp"
 #include "objects.hpp"
 
@@ -15,4 +16,7 @@ NB_MODULE(_native, module) {
   bind_model(module);
   bind_connection(module);
   bind_instance(module);
+  bind_result(module);
+  bind_stream(module);
+  bind_fleet(module);
 }

@@ -110,13 +110,18 @@ Expected<Replay> replay(std::string_view bytes, std::unique_ptr<Plan>& plan) {
   return result;
 }
 
-Expected<std::string> replay_file_json(const std::filesystem::path& path) {
+}  // namespace polymetis::fleet
+
+namespace polymetis {
+
+Expected<std::string> replay_recording(const std::filesystem::path& path) {
+  using namespace fleet;
   using nlohmann::json;
   std::ifstream file(path, std::ios::binary);
   if (!file) return failure(Code::value_error, fmt::format("{} cannot be read; name a recording that FleetOptions::record made.", path.string()));
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   std::unique_ptr<Plan> plan;
-  const Replay found = TRY(replay(bytes, plan));
+  const Replay found = TRY(fleet::replay(bytes, plan));
   const auto seconds = [](Duration d) { return std::chrono::duration<double>(d).count(); };
   json out{{"events", found.events}, {"seconds", seconds(found.span)}, {"same_decisions", found.same}, {"whole", found.whole}, {"first_difference", found.first_difference}};
   for (std::size_t i = 0; i < plan->streams().size(); ++i) {
@@ -134,4 +139,4 @@ Expected<std::string> replay_file_json(const std::filesystem::path& path) {
   return out.dump();
 }
 
-}  // namespace polymetis::fleet
+}  // namespace polymetis

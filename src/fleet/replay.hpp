@@ -30,7 +30,4 @@ struct Replay {
 /// Errors: `value_error` no recording, or another version; damaged, with the place.
 Expected<Replay> replay(std::string_view bytes, std::unique_ptr<Plan>& plan);
 
-/// The same for a file, as JSON: `events`, `seconds`, `same`, `whole`, `streams`, `cards`, `changes`.
-Expected<std::string> replay_file_json(const std::filesystem::path& path);
-
 }  // namespace polymetis::fleet

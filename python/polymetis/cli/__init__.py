@@ -28,6 +28,8 @@ class Command:
 COMMANDS = {
     "devices": Command("polymetis.cli.devices", "what cards there are, and who uses them"),
     "doctor": Command("polymetis.cli.doctor", "what works here, what does not, and what to do"),
+    "run": Command("polymetis.cli.run", "runs a package on every card: rates, latencies, what binds", extra="vision"),
+    "replay": Command("polymetis.cli.replay", "replays a fleet's recording: what happened, and whether it decides the same"),
     "compile": Command("polymetis.compile.cli", "makes a package of a network: .onnx or .tflite to int8", extra="compile"),
 }
 

@@ -1,0 +1,164 @@
+#include <nanobind/stl/string.h>
+
+#include "convert.hpp"
+#include "errors.hpp"
+#include "fleet_objects.hpp"
+#include "gate.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace polymetis::python {
+namespace {
+
+Duration seconds(nb::handle options, const char* key) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(nb::cast<double>(options[key])));
+}
+
+std::vector<DeviceSelector> selectors(nb::handle devices) {
+  std::vector<DeviceSelector> all;
+  for (const nb::handle device : devices) all.push_back(selector(device));
+  return all;
+}
+
+/// `options` are complete and of the right types: polymetis.fleet made them.
+PyFleet* make_fleet(PyContext& context, nb::dict options) {
+  FleetOptions wished;
+  wished.devices = selectors(options["devices"]);
+  wished.require = nb::cast<std::size_t>(options["require"]);
+  wished.placement = static_cast<Placement>(nb::cast<int>(options["placement"]));
+  wished.no_card_wait = seconds(options, "no_card_wait");
+  wished.memory_bytes = nb::cast<std::size_t>(options["memory_bytes"]);
+  wished.trace_frames = nb::cast<std::size_t>(options["trace_frames"]);
+  if (!options["record"].is_none()) wished.record = path(options["record"]);
+  wished.health.hang_floor = seconds(options, "hang_floor");
+  wished.health.hang_factor = nb::cast<double>(options["hang_factor"]);
+  wished.health.first_backoff = seconds(options, "first_backoff");
+  wished.health.longest_backoff = seconds(options, "longest_backoff");
+  wished.health.probe_interval = seconds(options, "probe_interval");
+  auto made = [&] {
+    const Unlocked unlocked;
+    return Fleet::create(context.handle, wished);
+  }();
+  return new PyFleet(check(std::move(made)));
+}
+
+nb::tuple add_model(PyFleet& self, const PyModel& model, nb::dict options) {
+  ModelOptions wished;
+  wished.weight = nb::cast<double>(options["weight"]);
+  wished.minimum_cores = nb::cast<unsigned>(options["minimum_cores"]);
+  wished.devices = selectors(options["devices"]);
+  wished.batch_wait = seconds(options, "batch_wait");
+  const auto loaded = model.get();
+  auto report = [&] {
+    const Unlocked unlocked;
+    return self.handle.add_model(loaded, wished);
+  }();
+  const PlacementReport placed = check(std::move(report));
+  return nb::make_tuple(placed.adjusted, text(placed.text));
+}
+
+StreamOptions stream_options(nb::dict options) {
+  StreamOptions wished;
+  wished.name = nb::cast<std::string>(options["name"]);
+  wished.overload = static_cast<Overload>(nb::cast<int>(options["overload"]));
+  wished.deadline = seconds(options, "deadline");
+  wished.priority = nb::cast<unsigned>(options["priority"]);
+  wished.weight = nb::cast<double>(options["weight"]);
+  wished.queue_frames = nb::cast<std::size_t>(options["queue_frames"]);
+  wished.window_frames = nb::cast<std::size_t>(options["window_frames"]);
+  if (!options["prefer"].is_none()) wished.prefer = selector(options["prefer"]);
+  return wished;
+}
+
+PyStream* open_stream(PyFleet& self, const PyModel& model, nb::dict options) {
+  const StreamOptions wished = stream_options(options);
+  const auto loaded = model.get();
+  auto stream = [&] {
+    const Unlocked unlocked;
+    return self.handle.open_stream(loaded, wished);
+  }();
+  return new PyStream(check(std::move(stream)), self.names);
+}
+
+/// Ends the future whose address is the frame's tag; on the thread that ended the frame.
+void finish_future(Result&& result, const std::shared_ptr<const Model>& model, const std::shared_ptr<const FleetNames>& names) {
+  const Locked locked;
+  if (!locked) return;
+  const nb::object future = nb::steal(reinterpret_cast<PyObject*>(result.tag));
+  result.tag = 0;
+  try {
+    future.attr("_answered")(nb::cast(new PyResult(std::move(result), model, names), nb::rv_policy::take_ownership));
+  } catch (nb::python_error& error) {
+    error.discard_as_unraisable("polymetis: the end of a frame");
+  }
+}
+
+/// A stream whose results end futures; `submit_future` puts frames into it.
+PyStream* open_future_stream(PyFleet& self, const PyModel& model, nb::dict options) {
+  const StreamOptions wished = stream_options(options);
+  const auto loaded = model.get();
+  auto stream = [&] {
+    const Unlocked unlocked;
+    return self.handle.open_stream(loaded, wished, [loaded, names = self.names](Result&& result) { finish_future(std::move(result), loaded, names); });
+  }();
+  return new PyStream(check(std::move(stream)), self.names);
+}
+
+void on_event(PyFleet& self, nb::object callback) {
+  if (callback.is_none()) return self.handle.on_event({});
+  // Let go of under the interpreter's lock, on whatever thread that is.
+  const std::shared_ptr<nb::object> held(new nb::object(std::move(callback)), [](nb::object* function) {
+    if (const Locked locked; locked) delete function;
+  });
+  self.handle.on_event([held](const Event& event) {
+    const Locked locked;
+    if (!locked) return;
+    static Imported make("polymetis._results", "Event");
+    static constexpr const char* kinds[] = {"device", "model", "stream", "placement"};
+    try {
+      (*held)(make.get()(std::chrono::duration<double>(event.time.time_since_epoch()).count(), kinds[static_cast<std::size_t>(event.kind)], text(event.subject), text(event.state),
+                         text(event.was), text(event.cause)));
+    } catch (nb::python_error& error) {
+      error.discard_as_unraisable("polymetis: a fleet's event callback");
+    }
+  });
+}
+
+template <class Get>
+auto unlocked(Get&& get) {
+  const Unlocked released;
+  return get();
+}
+
+}  // namespace
+
+PyFleet::PyFleet(Fleet fleet) : handle(std::move(fleet)), names(std::make_shared<FleetNames>()) {
+  for (const DeviceHealth& device : handle.health()) names->devices.push_back(device.name);
+}
+
+PyFleet::~PyFleet() {
+  const Unlocked unlocked;
+  handle = Fleet();
+}
+
+void bind_fleet(nb::module_& module) {
+  nb::class_<PyFleet> bound(module, "FleetCore", "What polymetis.fleet.Fleet is made of.");
+  module.def("make_fleet", &make_fleet, nb::rv_policy::take_ownership, "context"_a, "options"_a);
+  bound.def("add_model", &add_model, "model"_a, "options"_a);
+  bound.def("open_stream", &open_stream, nb::rv_policy::take_ownership, "model"_a, "options"_a);
+  bound.def("open_future_stream", &open_future_stream, nb::rv_policy::take_ownership, "model"_a, "options"_a);
+  bound.def("health", [](PyFleet& self) { return health_of(unlocked([&] { return self.handle.health(); })); });
+  bound.def("metrics", [](PyFleet& self) { return metrics_of(unlocked([&] { return self.handle.metrics(); })); });
+  bound.def("explain", [](PyFleet& self) { return explanation_of(unlocked([&] { return self.handle.explain(); })); });
+  bound.def("on_event", &on_event, "callback"_a.none());
+  bound.def("write_trace", [](PyFleet& self, nb::handle file) { const auto name = path(file); check(unlocked([&] { return self.handle.write_trace(name); })); }, "path"_a);
+  bound.def("readmit", [](PyFleet& self, const std::string& name) { check(unlocked([&] { return self.handle.readmit(name); })); }, "name"_a);
+  bound.def("close", [](PyFleet& self, double patience) {
+    unlocked([&] { self.handle.close(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(patience))); });
+  }, "patience"_a);
+  bound.def("closed", [](PyFleet& self) { return self.handle.closed(); });
+  module.def("replay_json", [](nb::handle file) { const auto name = path(file); return text(check(unlocked([&] { return replay_recording(name); }))); }, "path"_a);
+}
+
+}  // namespace polymetis::python

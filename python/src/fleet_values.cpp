@@ -1,0 +1,60 @@
+#include <nanobind/stl/string.h>
+
+#include "errors.hpp"
+#include "fleet_objects.hpp"
+
+namespace nb = nanobind;
+
+/// Metrics, health and explanations as the dataclasses of polymetis._results.
+namespace polymetis::python {
+namespace {
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+double seconds(TimePoint time) { return seconds(Duration(time.time_since_epoch())); }
+
+nb::object percentiles(const Percentiles& p) {
+  static Imported make("polymetis._results", "Percentiles");
+  return make.get()(p.count, seconds(p.p50), seconds(p.p90), seconds(p.p99), seconds(p.p999), seconds(p.max));
+}
+
+nb::object device(const DeviceMetrics& d) {
+  static Imported make("polymetis._results", "DeviceMetrics");
+  return make.get()(text(d.name), d.frames, d.frames_per_s, d.utilisation, percentiles(d.service), d.instances, d.in_flight);
+}
+
+nb::object stream(const StreamMetrics& s) {
+  static Imported make("polymetis._results", "StreamMetrics");
+  return make.get()(text(s.name), s.offered, s.outputs, s.dropped, s.late, s.failed, s.waiting, s.running, s.ended, s.retried, s.frames_per_s, percentiles(s.latency),
+                    percentiles(s.queueing), seconds(s.oldest_age), s.window_frames);
+}
+
+}  // namespace
+
+nb::object metrics_of(const FleetMetrics& metrics) {
+  static Imported make("polymetis._results", "FleetMetrics");
+  static Imported make_model("polymetis._results", "ModelMetrics");
+  nb::list devices, streams, models;
+  for (const auto& d : metrics.devices) devices.append(device(d));
+  for (const auto& s : metrics.streams) streams.append(stream(s));
+  for (const auto& m : metrics.models) models.append(make_model.get()(text(m.name), m.instances, m.stopped, text(m.cause)));
+  return make.get()(seconds(metrics.time), seconds(metrics.window), devices, streams, models, metrics.outputs, metrics.dropped, metrics.late, metrics.failed,
+                    metrics.memory_used_bytes, metrics.host_cpu);
+}
+
+nb::object explanation_of(const Explanation& explanation) {
+  static Imported make("polymetis._results", "Explanation");
+  static Imported make_limit("polymetis._results", "Limit");
+  nb::list limits;
+  for (const auto& l : explanation.limits) limits.append(make_limit.get()(text(l.what), l.share, text(l.text)));
+  return make.get()(text(explanation.binds), text(explanation.text), limits);
+}
+
+nb::object health_of(const std::vector<DeviceHealth>& health) {
+  static Imported make("polymetis._results", "DeviceHealth");
+  nb::list all;
+  for (const auto& d : health)
+    all.append(make.get()(text(d.name), text(d.board), device_state_name(d.state), d.is_virtual, text(d.cause), seconds(d.since), d.failures, d.hangs, d.readmissions));
+  return all;
+}
+
+}  // namespace polymetis::python
