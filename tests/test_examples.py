@@ -51,7 +51,7 @@ def answers(run):
 
 def of_pictures(lines):
     """The lines about pictures, without the card before and what else was found behind."""
-    return [match[1] for line in lines if (match := re.search(r"((?:\w+\.jpg|vtest\.avi#\d+): [^|]*\S)", line))]
+    return [match[1] for line in lines if (match := re.search(r"((?:\w+\.jpg|vtest\.avi#\d+): [^|]*[^| ])", line))]
 
 
 def test_the_quick_start_finds_the_dog_and_the_people(answers):
@@ -155,7 +155,7 @@ def test_a_package_that_does_not_exist_is_one_clear_sentence(run, name, tmp_path
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("name", DETECTING)
+@pytest.mark.parametrize("name", ["quick_start", *PACKAGE_OPTION])
 def test_a_package_for_something_else_is_refused(run, name):
     wrong = MODELS / ("ssd_mobilenetv2" if name in PACKAGE_OPTION else "pose_lite")
     done = run(name, PACKAGE_OPTION.get(name, "--package"), wrong)
@@ -182,7 +182,12 @@ def test_help_tells_what_it_does(run, name):
     done = run(name, "--help")
     assert done.returncode == 0
     assert "--frames" in done.stdout
-    assert run(name, "--frames", "-1").returncode == 2
+
+
+def test_a_bad_number_of_pictures_is_refused(run):
+    done = run("quick_start", "--frames", "-1")
+    assert done.returncode == 2
+    assert "'-1' is no number of pictures; give 0 or more" in done.stderr
 
 
 @pytest.mark.parametrize("name", DETECTING)

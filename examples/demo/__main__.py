@@ -71,7 +71,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--frames", type=count, default=300, help="at most so many pictures: the photographs first, then the video (default: %(default)s)"
+        "--frames", type=count, default=200, help="at most so many pictures: the photographs first, then the video (default: %(default)s)"
     )
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "demo", help="folder for what it writes (default: %(default)s)")
     parser.add_argument("--models", type=Path, default=ROOT / "build" / "models", help="folder of the packages (default: %(default)s)")
@@ -147,8 +147,8 @@ def columns() -> tuple:
 
 def drawn(table: Table) -> Drawn:
     made = Drawn(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for number, name in enumerate(table.head):
-        made.add_column(name, justify="left" if number == 0 else "right")
+    for number, name in zip(table.numbers(), table.head, strict=True):
+        made.add_column(name, justify="right" if number else "left")
     for row in table.rows:
         made.add_row(*map(Text, row))
     return made

@@ -43,8 +43,9 @@ def section(part: Part) -> str:
 
 
 def table(one: Table) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in one.head)
-    rows = "".join("<tr>" + "".join(f"<td>{cell(text)}</td>" for text in row) + "</tr>" for row in one.rows)
+    kinds = [' class="number"' if number else "" for number in one.numbers()]
+    head = "".join(f"<th{kind}>{escape(text)}</th>" for kind, text in zip(kinds, one.head, strict=True))
+    rows = "".join("<tr>" + "".join(f"<td{kind}>{cell(text)}</td>" for kind, text in zip(kinds, row, strict=True)) + "</tr>" for row in one.rows)
     return f'<h3>{escape(one.title)}</h3><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note(one.note)}'
 
 

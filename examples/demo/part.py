@@ -10,8 +10,12 @@ class Table:
     title: str
     head: tuple[str, ...]
     rows: list[tuple[str, ...]]
-    """Plain text; the first column is left aligned, the others right."""
+    """Plain text."""
     note: str = ""
+
+    def numbers(self) -> list[bool]:
+        """Which columns hold numbers: those stand to the right."""
+        return [any(row[i][:1].isdigit() for row in self.rows) and i > 0 for i in range(len(self.head))]
 
 
 @dataclass

@@ -6,7 +6,7 @@ from html import escape
 
 from recorder import Card
 
-WIDTH, LABEL, RIGHT = 1000, 128, 12
+WIDTH, LABEL, RIGHT = 1000, 128, 20
 BUCKETS = 200
 
 
