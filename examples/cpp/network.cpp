@@ -73,8 +73,8 @@ Network::Network(axrContext* context, const fs::path& package) {
   if (graph == nullptr || *graph == '\0') {
     throw std::runtime_error(folder.string() + ": has no postamble, which this example needs.");
   }
-  postamble_ = ov::Core().compile_model((folder / graph).string(), "CPU", ov::hint::inference_precision(ov::element::f32), ov::inference_num_threads(1),
-                                        ov::hint::enable_cpu_pinning(false));
+  postamble_ = ov::Core().compile_model((folder / graph).string(), "CPU", ov::hint::inference_precision(ov::element::f32),
+                                        ov::inference_num_threads(1), ov::hint::enable_cpu_pinning(false));
 }
 
 Slot Network::slot() const {
