@@ -42,7 +42,7 @@ def test_both_arguments_are_positional(context, device):
 
 @pytest.mark.parametrize("cores", [0, 5, -1, 10**30])
 def test_a_wrong_number_of_cores_is_an_error(context, cores):
-    with pytest.raises(ax.InvalidArgument, match="num_sub_devices|cores"):
+    with pytest.raises(ax.InvalidArgument, match="num_sub_devices|core"):
         context.device_connect(0, cores)
 
 

@@ -175,8 +175,8 @@ def test_virtual_cards_are_warned_of_once_through_logging(topology, child_enviro
         "for _ in range(2):\n    with Context() as context:\n        context.device_connect().release(); context.device_connect(1).release()\n"
     )
     done = subprocess.run([sys.executable, "-c", program], env=child_environment, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stderr.count("virtual") == 1, done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "virtual card" in done.stderr
 
 
 def test_messages_reach_the_loggers_of_both_names(caplog):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -125,10 +127,9 @@ except BufferError:
     program.send_signal(signal.SIGINT)
     assert program.stdout.readline() == "interrupted\n"
     assert time.monotonic() - interrupted < 1
-    out, err = program.communicate(timeout=20)
-    assert out == "kept\n"
-    assert quiet(err) == ""
-    assert program.returncode == 0
+    assert program.stdout.read() == "kept\n"
+    assert quiet(program.stderr.read()) == ""
+    assert program.wait(timeout=20) == 0
     assert time.monotonic() - interrupted < 5
 
 
@@ -163,8 +164,7 @@ say(int(outputs[0][0, 0, 0, 0]))
     time.sleep(0.1)
     program.send_signal(signal.SIGUSR1)
     assert program.stdout.readline() == "handled\n"
-    out, err = program.communicate(timeout=10)
-    assert (out, quiet(err), program.returncode) == ("0\n", "", 0)
+    assert (program.stdout.read(), quiet(program.stderr.read()), program.wait(timeout=10)) == ("0\n", "", 0)
 
 
 ALIVE = {
@@ -240,12 +240,9 @@ if __name__ == "__main__":
     [process.join() for process in started]
     print([process.exitcode for process in started])
 """)
-    body = "import runpy; sys.argv[:] = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    import subprocess
-    import sys
-
-    del body
-    done = subprocess.run([sys.executable, str(script), str(tmp_path / "cards.toml"), str(package), method], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "cards.toml"), str(package), method], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.stdout.strip() == "[0, 0]", done.stderr
 
 

@@ -83,7 +83,7 @@ def _general_parser() -> argparse.ArgumentParser:
 
 
 def _missing(name: str, command: Command, error: ModuleNotFoundError) -> int:
-    if not command.extra or (error.name or "").startswith("polymetis"):
+    if not command.extra or (error.name or "").partition(".")[0] == "polymetis":
         raise error
     print(f"polymetis {name}: needs the Python package {error.name}, which is not installed; run: pip install 'polymetis[{command.extra}]'", file=sys.stderr)
     return 1
