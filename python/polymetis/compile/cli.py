@@ -57,7 +57,6 @@ def add_network_arguments(group) -> None:
     group.add_argument("--cut", action="append", default=[], metavar="TENSOR", help="end the card's part here; repeatable (found automatically)")
     group.add_argument("--keep-result", action="append", type=int, default=[], metavar="I", help="keep result I, drop the others; repeatable")
     group.add_argument("--preset", choices=("mixed", "performance"), default="mixed", help="NNCF's preset (%(default)s)")
-    group.add_argument("--bias-correction", choices=("fast", "accurate"), default="fast", help="accurate takes longer (%(default)s)")
     group.add_argument("--speed-pairs", type=int, default=12, metavar="N", help="0.4 s each to compare speed (%(default)s)")
     group.add_argument("--seed", type=int, default=0, help="(%(default)s)")
 
@@ -138,7 +137,7 @@ def options_asked(arguments: argparse.Namespace):
         held_out=held_out,
         keep_results=tuple(arguments.keep_result) or None,
         cut=tuple(arguments.cut),
-        quantisation=Quantisation(arguments.preset, arguments.bias_correction, seed=arguments.seed),
+        quantisation=Quantisation(arguments.preset, seed=arguments.seed),
         provenance={"file": arguments.model.name},
         speed_pairs=arguments.speed_pairs,
     )

@@ -55,6 +55,7 @@ def render(report: dict, pictures: list[tuple[str, np.ndarray]]) -> str:
         "not used to calibrate; no prediction for another compiler.</p>",
         "<h2>int8 against float</h2>",
         table(("figure", "value", "bound"), figures),
+        f"<p>{escape(arithmetic_text(report['arithmetic']))}</p>",
         gallery(pictures),
         "<h2>Outside the card</h2>",
         f"<p>{escape(outside_text(outside))}</p>",
@@ -73,13 +74,21 @@ def render(report: dict, pictures: list[tuple[str, np.ndarray]]) -> str:
 
 
 def verdict(report: dict) -> str:
-    return "Bounds missed: " + "; ".join(report["misses"]) + "." if report["misses"] else "All bounds are kept." if report["bounds"] else ""
+    missed = [*report["misses"], *report["speed_misses"]]
+    return "Bounds missed: " + "; ".join(missed) + "." if missed else "All bounds are kept." if report["bounds"] else ""
+
+
+def arithmetic_text(arithmetic: dict) -> str:
+    wrong, count = arithmetic["inexact_here"], arithmetic["int8_operators"]
+    said = f"{len(wrong)} of {count} int8 operators saturate on this computer: {', '.join(wrong)}." if wrong else ""
+    exact = ", ".join(f"{k.removesuffix('_max')} {v:.4g}" for k, v in arithmetic["figures_in_exact_arithmetic"].items() if k != "held_out_samples")
+    return f"{said or f'All {count} int8 operators compute exactly on this computer.'} The same graph in float32 on its int8 grid gives: {exact}."
 
 
 def bound_text(report: dict, key: str) -> str:
     if key not in report["bounds"]:
         return ""
-    missed = any(m.startswith(f"{key} ") for m in report["misses"])
+    missed = any(m.startswith(f"{key} ") for m in (*report["misses"], *report["speed_misses"]))
     sign = "at most" if key.endswith("_max") else "at least"
     return f'<span class="{"miss" if missed else "ok"}">{sign} {report["bounds"][key]:g}</span>'
 
@@ -105,7 +114,7 @@ def how(report: dict) -> list[tuple[str, str]]:
         **report["source"],
         **report["quantisation"],
         **report["versions"],
-        "CPUs": report["computer"]["cpus"],
+        **report["computer"],
         "content hash": report["content_hash"],
     }
     return [(k.replace("_", " "), escape(", ".join(v) if isinstance(v, list) else str(v))) for k, v in flat.items()]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +12,24 @@ import onnx
 import openvino as ov
 
 from . import batch as batching
-from . import cut, layers, layout, measure, package, ranges, report
-from .border import BorderTensor, add_border, widen_input
+from . import cut, exactness, layers, measure, package, ranges, report
+from .border import BorderTensor, add_border
 from .channels import Parts, split_result
+from .cut_check import check_cut
 from .errors import CompileError
+from .fingerprint import fingerprint, versions
+from .inputs import input_tensors, read_samples
 from .options import Options
-from .pictures import PictureSet, load
 from .postamble import Results, build
 from .quantiser import quantise_network
-from .runners import FLOAT, FloatRunner, Host, Int8Runner
-from .samples import Sample, from_arrays, from_picture
+from .runners import EXACT, FLOAT, FloatRunner, Host, Int8Runner
+from .samples import Sample
 from .source import last_line, name_nodes, prepare, read_network
 
 Progress = Callable[[str, float], None]
 """Called with the step's name and its share done, 0 to 1."""
 
 MAX_BATCH = 64
-NO_CONTENT = frozenset(("__init__", "__main__", "cli", "fetch", "progress", "recipe", "recipes"))
-"""Modules of this compiler that change nothing in a package."""
 
 
 @dataclass
@@ -53,12 +50,24 @@ class Work:
     graph: ov.Model = field(init=False)
     postamble: onnx.ModelProto | None = None
     figures: dict = field(default_factory=dict)
+    arithmetic: dict = field(default_factory=dict)
     pairs: list[measure.Pair] = field(default_factory=list)
     cut_error: float = 0.0
 
     @property
     def outputs(self) -> list[BorderTensor]:
         return [t for part in self.parts for t in part.tensors]
+
+    @property
+    def kept(self) -> list[int]:
+        """Numbers of the network's results that stay."""
+        return list(self.options.keep_results or range(len(self.original.outputs)))
+
+    def body_of_batch(self) -> ov.Model:
+        """A copy of the float body with the package's batch."""
+        body = self.body.clone()
+        batching.set_batch(body, self.options.batch, str(self.options.source))
+        return body
 
     def step(self, name: str, share: float = 0.0) -> None:
         self.progress(name, share)
@@ -75,32 +84,13 @@ def compile_package(options: Options, target: Path, progress: Progress = lambda 
     if package.check_target(target, mark, force):
         return json.loads((target / "report.json").read_text())
     work = Work(options, progress)
-    for step in (read, cut_network, read_samples, choose_ranges, quantise, make_border, compare, compare_speed):
+    for step in (read, cut_network, read_pictures, choose_ranges, quantise, make_border, check_arithmetic, compare, compare_speed):
         step(work)
     work.step("write")
     made: dict = {}
     package.write_atomically(target, lambda directory: made.update(write(work, directory, mark)))
     work.step("write", 1.0)
     return made
-
-
-def fingerprint(options: Options) -> str:
-    """Of everything that the package depends on: options, file contents, versions, and this compiler's own source."""
-    digest = hashlib.sha256()
-    plain = dataclasses.asdict(dataclasses.replace(options, read=None, source=Path(options.source.name)))
-    digest.update(json.dumps(plain, sort_keys=True, default=lambda v: getattr(v, "name", str(v))).encode())
-    digest.update(json.dumps(versions()).encode())
-    pictures = [path for one in (*options.calibration, *options.held_out) for path in (*one.paths, *([one.crops] if one.crops else []))]
-    own = [p for p in sorted(Path(__file__).parent.glob("*.py")) if p.stem not in NO_CONTENT]
-    for path in (options.source, *pictures, *own):
-        if not path.is_file():
-            raise CompileError(f"{path}: asked to read it, but there is no such file; check the path.")
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in ("openvino", "nncf", "onnx", "numpy", "opencv-python-headless")}
 
 
 def read(work: Work) -> None:
@@ -111,99 +101,24 @@ def read(work: Work) -> None:
 
 def cut_network(work: Work) -> None:
     work.step("cut")
-    options = work.options
-    found = cut.split(work.original, options.keep_results, options.cut)
+    found = cut.split(work.original, work.options.keep_results, work.options.cut)
     work.body, work.tail, work.cut = found.body, found.tail, found.cut
-    work.inputs = [input_tensor(work, i) for i in range(len(work.body.inputs))]
+    work.inputs = input_tensors(work.body, work.options)
 
 
-def check_cut(work: Work) -> None:
-    """Body and tail, one after the other, against the whole float network, on one sample: a wrong cut must not pass for quantisation noise."""
-    sample = work.calibration[0].network
-    core = ov.Core()
-    whole = core.compile_model(work.original, "CPU", FLOAT)(narrow(sample, work.original))
-    middle = core.compile_model(work.body, "CPU", FLOAT)(sample)
-    found = [middle[o] for o in range(len(work.body.outputs))]
-    if work.tail is not None:
-        after = core.compile_model(work.tail, "CPU", FLOAT)(found)
-        found = [after[i] for i in range(len(work.tail.outputs))]
-    kept = work.options.keep_results or range(len(work.original.outputs))
-    for index, value in zip(kept, found, strict=True):
-        wanted = whole[index].astype(np.float64)
-        if value.shape != wanted.shape or not np.isfinite(value).all():
-            raise CompileError(
-                f"Result {index} of the cut network has the shape {value.shape} instead of {wanted.shape}, or values that are not finite; "
-                "name the cut with --cut TENSOR."
-            )
-        work.cut_error = max(work.cut_error, float(np.abs(value - wanted).max(initial=0)))
-        if not np.allclose(value, wanted, rtol=1e-3, atol=1e-3 * max(float(np.abs(wanted).max(initial=0)), 1e-6)):
-            raise CompileError(
-                f"Result {index} of the cut network differs from the whole one by {work.cut_error:.3g}; name the cut with --cut TENSOR."
-            )
-
-
-def narrow(sample: dict[str, np.ndarray], model: ov.Model) -> dict[str, np.ndarray]:
-    """Leaves out the channels that widen_input added."""
-    return {i.get_any_name(): sample[i.get_any_name()][tuple(slice(d) for d in i.get_shape())] for i in model.inputs}
-
-
-def input_tensor(work: Work, index: int) -> BorderTensor:
-    options = work.options
-    node = work.body.inputs[index]
-    shape = tuple(node.get_shape())
-    channels = options.channels
-    if channels == "auto":
-        last = options.source.suffix == ".tflite" or (len(shape) == 4 and shape[3] in (1, 3, 4) and shape[1] not in (1, 3, 4))
-        channels = "last" if last else "first"
-    form = layout.layout_of(shape, channels, f"The input {node.get_any_name()!r}")
-    padding = layout.input_padding(form.nhwc)
-    name = "image" if len(work.body.inputs) == 1 and is_picture(form) else node.get_any_name()
-    if not is_picture(form) or any(p.suffix == ".npz" for one in options.calibration for p in one.paths):
-        return BorderTensor(name, form, padding, 0.0, 0)
-    image, count = options.image, form.nhwc[3]
-    wide = bool(padding[3][1]) and widen_input(work.body, index, form.nhwc[3] + padding[3][1])
-    return BorderTensor(name, form, padding, 1 / 255, -128, image.mean[:count], image.std[:count], wide)
-
-
-def is_picture(form: layout.Layout) -> bool:
-    return len(form.shape) == 4 and form.nhwc[3] in (1, 3)
-
-
-def read_samples(work: Work) -> None:
+def read_pictures(work: Work) -> None:
     work.step("pictures")
-    work.calibration = samples(work, work.options.calibration)
+    work.calibration = read_samples(work.body, work.inputs, work.options.calibration, work.options)
     work.step("pictures", 0.5)
-    work.held_out = samples(work, work.options.held_out)
+    work.held_out = read_samples(work.body, work.inputs, work.options.held_out, work.options)
     if shared := {s.name for s in work.calibration} & {s.name for s in work.held_out}:
         raise CompileError(f"{sorted(shared)[0]}: is named to calibrate and to check with; held-out pictures must be others.")
-
-
-def samples(work: Work, sets: Sequence[PictureSet]) -> list[Sample]:
-    names = [i.get_any_name() for i in work.body.inputs]
-    if work.inputs[0].mean and len(names) == 1:
-        count = work.inputs[0].layout.nhwc[3]
-        image = dataclasses.replace(work.options.image, mean=work.options.image.mean[:count], std=work.options.image.std[:count])
-        return [from_picture(p, names[0], work.inputs[0], image) for p in load(sets)]
-    found = []
-    for path in (p for one in sets for p in one.paths):
-        try:
-            with np.load(path) as arrays:
-                found.append(from_arrays(path.name, dict(arrays), names))
-        except (OSError, ValueError, AttributeError) as error:
-            asked = ", ".join(f"{i.get_any_name()} {list(i.get_shape())}" for i in work.body.inputs)
-            raise CompileError(
-                f"{path}: was given for a network whose inputs ({asked}) are not one picture of 1 or 3 channels; "
-                "give .npz files with an array for each input."
-            ) from error
-    if not found:
-        raise CompileError("No .npz file was named; give at least one to calibrate with and one to check with.")
-    return found
 
 
 def choose_ranges(work: Work) -> None:
     """Scale and zero point of each border tensor, and the outputs' names."""
     work.step("ranges")
-    check_cut(work)
+    work.cut_error = check_cut(work.original, work.body, work.tail, work.kept, work.calibration[0].network)
     groups = ranges.output_groups(work.options.outputs, automatic_names(work), work.body)
     for index in reversed(range(len(groups))):
         if len(groups[index]) > 1:
@@ -229,10 +144,10 @@ def quantise(work: Work) -> None:
     def tick() -> None:
         nonlocal read_count
         read_count += 1
-        work.step("quantise", 1 - 1 / (1 + read_count / len(work.calibration)))  # NNCF does not say how often it will read
+        work.step("quantise", min(1.0, read_count / (2 * len(work.calibration))))  # once for ranges, once for biases
 
     work.step("quantise")
-    work.quantised = quantise_network(work.body.clone(), [s.network for s in work.calibration], work.options.quantisation, tick)
+    work.quantised = quantise_network(work.body, [s.network for s in work.calibration], work.options.quantisation, tick)
 
 
 def make_border(work: Work) -> None:
@@ -248,28 +163,35 @@ def make_border(work: Work) -> None:
 
 def results(work: Work) -> Results:
     model = work.tail if work.tail is not None else work.original
-    kept = work.options.keep_results or range(len(work.original.outputs))
     names = [sorted(o.get_names())[0] if o.get_names() else f"result_{i}" for i, o in enumerate(work.original.outputs)]
     shapes = [[d.get_length() if d.is_static else None for d in o.get_partial_shape()] for o in model.outputs]
     if work.tail is None:
-        shapes = [[work.options.batch, *shapes[i][1:]] for i in kept]
-    return Results([names[i] for i in kept], shapes, [o.get_element_type().get_type_name() for o in model.outputs])
+        shapes = [[work.options.batch, *shapes[i][1:]] for i in work.kept]
+    return Results([names[i] for i in work.kept], shapes, [o.get_element_type().get_type_name() for o in model.outputs])
+
+
+def check_arithmetic(work: Work) -> None:
+    work.step("arithmetic")
+    work.arithmetic = {"int8_operators": len(exactness.operators(work.graph)), "inexact_here": exactness.inexact(work.graph)}
 
 
 def compare(work: Work) -> None:
-    """int8 against float, one sample at a time, whatever the package's batch (the sample stands in every place of it)."""
+    """int8 against float, one sample at a time, whatever the package's batch (the sample stands in every place of it): by this computer's int8
+    arithmetic, which examples show, and by exact arithmetic, for other computers."""
     work.step("agreement")
     host = Host(work.postamble)
-    body = work.body.clone()
-    batching.set_batch(body, work.options.batch, str(work.options.source))
-    real, int8 = FloatRunner(body, work.parts, host), Int8Runner(work.graph, work.outputs, host)
+    real = FloatRunner(work.body_of_batch(), work.parts, host)
+    int8, exact = (Int8Runner(work.graph, work.outputs, host, how) for how in (FLOAT, EXACT))
     whole = lambda values: {n: np.repeat(v, work.options.batch, 0) for n, v in values.items()}  # noqa: E731
+    elsewhere = []
     for number, sample in enumerate(work.held_out):
-        pair = measure.Pair(sample.name, real(whole(sample.network)), int8(whole(sample.card(work.inputs))))
-        work.pairs.append(pair)
+        wanted, card = real(whole(sample.network)), whole(sample.card(work.inputs))
+        work.pairs.append(measure.Pair(sample.name, wanted, int8(card)))
+        elsewhere.append(measure.Pair(sample.name, wanted, exact(card)))
         work.step("agreement", number / len(work.held_out))
     side = work.inputs[0].layout.nhwc[2]
     work.figures |= measure.agreement(work.options.task, work.pairs, side)
+    work.arithmetic["figures_in_exact_arithmetic"] = measure.agreement(work.options.task, elsewhere, side)
 
 
 def compare_speed(work: Work) -> None:
@@ -277,12 +199,10 @@ def compare_speed(work: Work) -> None:
     options = work.options
     if not options.speed_pairs:
         return
-    body = work.body.clone()
-    batching.set_batch(body, options.batch, str(options.source))
     done = iter(range(1, options.speed_pairs + 1))
     core = ov.Core()
     work.figures |= measure.speed(
-        core.compile_model(body, "CPU", FLOAT),
+        core.compile_model(work.body_of_batch(), "CPU", FLOAT),
         core.compile_model(work.graph, "CPU", FLOAT),
         options.speed_pairs,
         options.slice_seconds,
@@ -300,8 +220,7 @@ def write(work: Work, directory: Path, mark: str) -> dict:
         raise CompileError(
             f"{directory.parent}: asked to write a package there, but writing failed ({last_line(error)}); is the disk full?"
         ) from error
-    body = work.body.clone()
-    batching.set_batch(body, options.batch, str(options.source))
+    body = work.body_of_batch()
     table = layers.layer_table(body)
     package.write_json(directory / "layers.json", {"format_version": package.FORMAT_VERSION, "layers": table})
     border = [int(np.prod(t.shape(options.batch))) for t in (*work.inputs, *work.outputs)]

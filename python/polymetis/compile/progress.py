@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 # Shares of the whole, from the three recipes.
-WEIGHTS = {"read": 2, "cut": 1, "pictures": 4, "ranges": 5, "quantise": 45, "border": 2, "agreement": 12, "speed": 28, "write": 1}
+WEIGHTS = {"read": 2, "cut": 1, "pictures": 4, "ranges": 5, "quantise": 45, "border": 2, "arithmetic": 3, "agreement": 18, "speed": 28, "write": 1}
 
 
 @contextmanager

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import measure, package, page
+from . import computer, measure, package, page
 
 if TYPE_CHECKING:
     from .pipeline import Work
@@ -16,6 +14,9 @@ if TYPE_CHECKING:
 def write(directory: Path, work: Work, model: dict, mark: str, versions: dict[str, str]) -> dict:
     """Writes both files; answers report.json's content."""
     options = work.options
+    here = computer.describe()
+    speed = {k: v for k, v in options.bounds.items() if k.startswith("speed_")} if options.speed_pairs else {}
+    accuracy = {k: v for k, v in options.bounds.items() if not k.startswith("speed_")}
     value = {
         "name": options.name,
         "task": options.task,
@@ -23,11 +24,13 @@ def write(directory: Path, work: Work, model: dict, mark: str, versions: dict[st
         "fingerprint": mark,
         "producer": package.PRODUCER,
         "versions": versions,
-        "computer": {"cpus": os.cpu_count(), "machine": platform.machine()},
+        "computer": here,
         "source": options.provenance,
         "figures": work.figures,
         "bounds": options.bounds,
-        "misses": measure.misses(work.figures, options.bounds),
+        "misses": measure.misses(work.figures, accuracy),
+        "speed_misses": [because(m, computer.int8_limit(here)) for m in measure.misses(work.figures, speed)],
+        "arithmetic": work.arithmetic,
         "outside_the_card": {
             "operators": list(work.cut),
             "added": options.finish.kind,
@@ -43,8 +46,6 @@ def write(directory: Path, work: Work, model: dict, mark: str, versions: dict[st
         },
         "quantisation": {
             "preset": options.quantisation.preset,
-            "bias_correction": options.quantisation.bias_correction,
-            "overflow_fix": options.quantisation.overflow_fix,
             "kept_in_float": list(options.quantisation.keep_float),
             "seed": options.quantisation.seed,
         },
@@ -61,7 +62,18 @@ def dropped(work: Work) -> list[int]:
     return [] if kept is None else [i for i in range(len(work.original.outputs)) if i not in kept]
 
 
+def because(miss: str, reason: str) -> str:
+    return f"{miss}; {reason}" if reason else miss
+
+
 def summary(report: dict) -> str:
-    """One line a package, and one a missed bound."""
+    """One line a package, and one a missed bound or a warning."""
     figures = ", ".join(f"{k.removesuffix('_max')} {v:.4g}" for k, v in report["figures"].items())
-    return "\n".join([f"{report['name']}: {figures}", *(f"  bound missed: {m}" for m in report["misses"])])
+    said = [f"bound missed: {m}" for m in report["misses"]]
+    said += [f"bound of speed missed on this computer: {m}" for m in report["speed_misses"]]
+    if wrong := report["arithmetic"]["inexact_here"]:
+        said.append(
+            f"warning: this computer's int8 arithmetic saturates in {len(wrong)} of {report['arithmetic']['int8_operators']} operators, "
+            f"first in {wrong[0]}: results differ from those of other computers"
+        )
+    return "\n  ".join([f"{report['name']}: {figures}", *said])

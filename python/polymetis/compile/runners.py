@@ -13,6 +13,8 @@ from .border import BorderTensor
 from .channels import Parts
 
 FLOAT = {"INFERENCE_PRECISION_HINT": "f32"}
+EXACT = {**FLOAT, "LP_TRANSFORMS_MODE": "NO"}
+"""Computes a quantised network in float32 on its exact grid: what int8 arithmetic gives where nothing saturates, but for the order of rounding."""
 
 
 class Host:
@@ -50,8 +52,9 @@ class FloatRunner:
 class Int8Runner:
     """The package's graph between quantise/pad and depad/dequantise, then the host. Takes int8 tensors with padding. Thread-bound."""
 
-    def __init__(self, graph: ov.Model, outputs: Sequence[BorderTensor], host: Host) -> None:
-        self.compiled = ov.Core().compile_model(graph, "CPU", FLOAT)
+    def __init__(self, graph: ov.Model, outputs: Sequence[BorderTensor], host: Host, how: dict[str, str] = FLOAT) -> None:
+        """`how`: FLOAT runs int8 kernels, EXACT none."""
+        self.compiled = ov.Core().compile_model(graph, "CPU", how)
         self._tensors = outputs
         self._host = host
 
