@@ -111,7 +111,7 @@ def people(demo: Demo) -> Part:
     total = min(demo.options.frames, first + length)
     step = max(length // max(total - first, 1), 1)
     frames = islice(chain(vision.pictures(demo.photographs), vision.pictures([demo.video], step=step)), total)
-    every = max((total - first) // (PICTURES_WRITTEN - first), 1)
+    every = max(-(-(total - first) // (PICTURES_WRITTEN - first)), 1)
     task = demo.progress.add_task("people and poses", total=total)
     found = cascade_part.measure(
         frames,
