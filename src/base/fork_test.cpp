@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -51,6 +52,23 @@ TEST(Fork, AHookClosesWhatTheChildMustNotHold) {
   const int number = fd.get();
   EXPECT_EQ(exit_code_of_child([&] { return ::fcntl(number, F_GETFD) == -1 ? 7 : 0; }), 7);
   EXPECT_NE(::fcntl(number, F_GETFD), -1);
+}
+
+TEST(Fork, ABlockHoldsForksOff) {
+  std::atomic<bool> about_to_fork{false};
+  std::atomic<bool> let_go{false};
+  auto block = std::make_unique<ForkBlock>();
+  int code = 0;
+  std::thread forker([&] {
+    about_to_fork = true;
+    code = exit_code_of_child([&] { return let_go ? 7 : 0; });
+  });
+  while (!about_to_fork) std::this_thread::yield();
+  for (int turn = 0; turn < 1000; ++turn) std::this_thread::yield();  // time for the fork to happen, if it could
+  let_go = true;
+  block.reset();
+  forker.join();
+  EXPECT_EQ(code, 7);
 }
 
 TEST(Fork, HooksMayComeAndGoWhileOthersFork) {
