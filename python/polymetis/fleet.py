@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
-from ._errors import FrameDropped, FrameLate, InvalidValue
+from ._errors import FrameDropped, FrameLate, InvalidArgument, InvalidValue
 from ._native import Result, Slot
 from ._results import DeviceHealth, DeviceMetrics, Event, Explanation, FleetMetrics, Limit, ModelMetrics, Percentiles, PlacementReport, StreamMetrics, Times
 from .axruntime import Context
@@ -352,6 +352,8 @@ class Fleet:
     def _options(
         self, name: str, overload: str, deadline: float, priority: int, weight: float, queue: int, window: int, prefer: Device | None
     ) -> dict[str, Any]:
+        if self.closed:
+            raise InvalidArgument("The fleet was closed; make another one.")
         return {
             "name": name,
             "overload": _one_of("overload", overload, _OVERLOADS),

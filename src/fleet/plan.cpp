@@ -219,7 +219,10 @@ void Plan::close(const event::Close& closed) {
       if (!frames_[id].ended) end_frame(id, Outcome::failed, cause);
     }
   }
-  for (std::size_t i = 0; i < devices_.size(); ++i) lose(DeviceId(i), closed.cause);
+  for (std::size_t i = 0; i < devices_.size(); ++i) {
+    devices_[DeviceId(i)].state = DeviceState::lost;  // no change to tell of: the fleet ends
+    withdraw(DeviceId(i), closed.cause);
+  }
 }
 
 /// Ends a frame that has not started.
