@@ -301,13 +301,17 @@ void Dispatcher::drain(const std::shared_ptr<StreamRecord>& stream) {
 }
 
 void Dispatcher::report(std::string text) const {
-  if (options_.on_event) options_.on_event({host_->now(), EventKind::stream, "", "callback failed", "", std::move(text)});
+  tell({host_->now(), EventKind::stream, "", "callback failed", "", std::move(text)});
 }
 
 void Dispatcher::announce(const Actions::Change& change) {
   const std::string subject = change.kind == EventKind::device ? plan_.devices()[DeviceId(change.subject)].name : plan_.models()[ModelId(change.subject)].name;
   if (trace_.on()) trace_.add(Trace::Instant{last_now_, fmt::format("{}: {}", subject, change.state)});
-  if (options_.on_event) options_.on_event({last_now_, change.kind, subject, change.state, change.was, change.cause});
+  Todo::of_this_thread().tells.push_back({this, {last_now_, change.kind, subject, change.state, change.was, change.cause}});
+}
+
+void Dispatcher::tell(Event event) const {
+  if (options_.on_event) options_.on_event(std::move(event));
 }
 
 /// Sees to it that a tick comes when the plan wants one.

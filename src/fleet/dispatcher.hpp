@@ -48,7 +48,7 @@ struct DispatcherOptions {
   PlanOptions plan;
   std::size_t trace_frames = 0;
   std::size_t memory_bytes = std::size_t{1} << 30;
-  std::function<void(Event)> on_event;  ///< must not block
+  std::function<void(Event)> on_event;  ///< called with no lock held; must be short
 };
 
 /// Does what the plan decides, on the threads that bring its events: whoever submits a frame or ends a job asks the plan and carries out its
@@ -165,6 +165,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void drain(const std::shared_ptr<StreamRecord>& stream);
   std::size_t take_ready(StreamRecord& stream, std::vector<Result>& results, std::size_t most) REQUIRES(mutex_);
   void report(std::string text) const;
+  void tell(Event event) const;
   bool wait_for(std::vector<Latch*>& waiters, TimePoint until) REQUIRES(mutex_);
   void wait_until_idle(TimePoint until) EXCLUDES(mutex_);
   FrameId offer(StreamRecord& stream, TensorSet* input, const FrameOptions& options, Submitter submitter, std::unique_ptr<std::promise<Result>>& promise)

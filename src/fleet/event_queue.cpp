@@ -8,7 +8,8 @@ namespace polymetis::fleet {
 
 void EventQueue::set(EventCallback callback) {
   base::MutexLock lock(mutex_);
-  callback_ = std::move(callback);
+  std::swap(callback_, callback);
+  lock.unlock();  // what the old one holds may call back when it goes
 }
 
 void EventQueue::push(Event event) {

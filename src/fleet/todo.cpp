@@ -30,6 +30,7 @@ bool Todo::do_once() {
   any |= each(starts, [](Start& s) { s.dispatcher->start(*static_cast<Dispatcher::JobRecord*>(s.record), s.serial, s.submitter); });
   any |= each(abandons, [](Abandon& a) { a.instance->abandon(a.job); });
   any |= each(reloads, [](Reload& r) { r.dispatcher->reload(r.executor); });
+  any |= each(tells, [](Tell& t) { t.dispatcher->tell(std::move(t.event)); });
   any |= each(fulfils, [](Fulfil& f) { f.promise->set_value(std::move(f.result)); });
   any |= each(drains, [](Drain& d) { d.dispatcher->drain(d.stream); });
   any |= each(ends, [](std::shared_ptr<void>&) {});

@@ -7,7 +7,7 @@
 
 #include "device/instance.hpp"
 #include "fleet/ids.hpp"
-#include "polymetis/result.hpp"
+#include "polymetis/fleet.hpp"
 
 namespace polymetis::fleet {
 
@@ -50,12 +50,17 @@ class Todo {
     Dispatcher* dispatcher;
     std::shared_ptr<StreamRecord> stream;
   };
+  struct Tell {
+    Dispatcher* dispatcher;
+    Event event;
+  };
   std::vector<Latch*> latches;
   std::vector<Start> starts;
   std::vector<Abandon> abandons;
   std::vector<Reload> reloads;
   std::vector<Fulfil> fulfils;
   std::vector<Drain> drains;
+  std::vector<Tell> tells;
   std::vector<std::shared_ptr<void>> ends;  ///< let go outside the lock: what they destroy may call back
 
  private:
