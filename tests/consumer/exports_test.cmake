@@ -1,4 +1,5 @@
 # cmake -DLIBRARY= -DNM= -DONLY=regex [-DNEVER=regex] [-DWANTS=list] -P exports_test.cmake: every symbol that the library exports matches ONLY and not NEVER.
+cmake_minimum_required(VERSION 3.22)
 execute_process(COMMAND ${NM} -DC --defined-only ${LIBRARY} OUTPUT_VARIABLE lines COMMAND_ERROR_IS_FATAL ANY)
 string(REPLACE ";" "," lines "${lines}")
 string(REPLACE "\n" ";" lines "${lines}")

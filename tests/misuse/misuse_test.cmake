@@ -1,16 +1,15 @@
-# cmake -DCOMPILER= -DSOURCE= -DINCLUDE= -P misuse_test.cmake: the right form of SOURCE compiles, the wrong one (-DWRONG) does not, and for the
-# reason that its line "// wrong:" names.
-set(compile ${COMPILER} -std=c++20 -fsyntax-only -Wall -Werror -I${INCLUDE} ${SOURCE})
-execute_process(COMMAND ${compile} RESULT_VARIABLE right ERROR_VARIABLE messages)
-if(NOT right EQUAL 0)
-  message(FATAL_ERROR "the right form does not compile:\n${messages}")
-endif()
-execute_process(COMMAND ${compile} -DWRONG RESULT_VARIABLE wrong ERROR_VARIABLE messages)
+# cmake -DCOMPILER= -DSOURCE= -DINCLUDE= -P misuse_test.cmake: the wrong form of SOURCE (-DWRONG) does not compile, and for the reason that its
+# line "// wrong:" names.
+cmake_minimum_required(VERSION 3.22)
+execute_process(COMMAND ${COMPILER} -std=c++20 -fsyntax-only -Wall -Werror -I${INCLUDE} -DWRONG ${SOURCE} RESULT_VARIABLE wrong ERROR_VARIABLE messages)
 if(wrong EQUAL 0)
   message(FATAL_ERROR "the wrong form compiles")
 endif()
 file(STRINGS ${SOURCE} reason REGEX "^// wrong: ")
 string(REPLACE "// wrong: " "" reason "${reason}")
+if(NOT reason)
+  message(FATAL_ERROR "no line \"// wrong:\" says why it must not compile")
+endif()
 if(NOT messages MATCHES "${reason}")
   message(FATAL_ERROR "the wrong form does not compile, but not because of \"${reason}\":\n${messages}")
 endif()
