@@ -20,7 +20,8 @@
 /// The axruntime object tree: a Context owns Connections and Models, a Connection owns ModelInstances.
 ///
 /// Each class is a handle: copies name the same object, the last one gone releases it, a child keeps its parent alive. `release()`
-/// does it now, for the children too, from any thread and in any order; a run that is going on ends first, by itself. After a release every call
+/// does it now, for the children too, from any thread and in any order; it waits for a run that is going on, but neither inside its callback nor
+/// longer than the driver's hang floor: cores of a run that is stuck are freed when it ends. After a release every call
 /// is an `invalid_argument` that says so, and after a fork every call in the child is one that says "made before fork".
 /// All are thread-safe; one ModelInstance runs one frame at a time.
 namespace polymetis {
@@ -100,7 +101,7 @@ struct ContextAccess;
 
 class POLYMETIS_API ModelInstance {
  public:
-  struct Impl;
+  struct [[gnu::visibility("hidden")]] Impl;
   ModelInstance() = default;
   explicit ModelInstance(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -127,7 +128,7 @@ class POLYMETIS_API ModelInstance {
 
 class POLYMETIS_API Connection {
  public:
-  struct Impl;
+  struct [[gnu::visibility("hidden")]] Impl;
   Connection() = default;
   explicit Connection(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -149,7 +150,7 @@ class POLYMETIS_API Connection {
 
 class POLYMETIS_API Context {
  public:
-  struct Impl;
+  struct [[gnu::visibility("hidden")]] Impl;
   Context() = default;
   explicit Context(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
