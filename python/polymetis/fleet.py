@@ -91,6 +91,7 @@ class Stream:
         self._core = core
         self._frames: AsyncIterable[Inputs] | None = None
         self._feeder: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Future[Result | None] | None = None
         if isinstance(frames, AsyncIterable):
             self._frames = frames
         elif frames is not None:
@@ -156,6 +157,11 @@ class Stream:
         return self
 
     async def __anext__(self) -> Result:
+        if self._waiting is not None:
+            left_over = await asyncio.shield(self._waiting)
+            self._waiting = None
+            if left_over is not None:
+                return left_over
         if self._frames is not None:
             self._feeder = asyncio.ensure_future(self._feed(self._frames))
             self._frames = None
@@ -166,14 +172,18 @@ class Stream:
                 return result
             if self.exhausted and (self._feeder is None or self._feeder.done()):
                 raise StopAsyncIteration
-            # The wait is short, so that a cancelled task leaves no thread behind.
-            if (result := await _in_thread(self._core.next_within, self._fleet._core, 0.02)) is not None:
+            if self._waiting is None:  # the wait is short, so that a cancelled task leaves no thread behind
+                loop = asyncio.get_running_loop()
+                self._waiting = loop.run_in_executor(None, self._core.next_within, self._fleet._core, 0.02)
+            result = await asyncio.shield(self._waiting)  # what it takes after a cancellation is for the next wait
+            self._waiting = None
+            if result is not None:
                 return result
 
     async def _feed(self, frames: AsyncIterable[Inputs]) -> None:
         try:
             async for frame in frames:
-                await _in_thread(self.submit, frame)
+                await asyncio.get_running_loop().run_in_executor(None, self.submit, frame)
         finally:
             self._core.finish()
 
@@ -182,12 +192,6 @@ class Stream:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Runs it on a thread; what it gives is not lost if this task is cancelled meanwhile: the cancellation comes after it."""
-    call = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
-    return await asyncio.shield(call)
 
 
 class Fleet:
