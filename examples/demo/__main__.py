@@ -19,6 +19,7 @@ sys.path.insert(1, str(ROOT / "examples" / "python"))
 
 import cascade_part  # noqa: E402
 import cv2  # noqa: E402
+import fleet_part  # noqa: E402
 import page  # noqa: E402
 from command import count, run  # noqa: E402
 from part import Part, Shot, Table  # noqa: E402
@@ -137,8 +138,16 @@ def written(demo: Demo, scenes: list[cascade_part.Scene]) -> list[Shot]:
     return still + moving[:: max(-(-len(moving) // (PICTURES_SHOWN - len(still))), 1)]
 
 
-# The next part of the demo is a function like `people`, named here.
-PARTS = (people,)
+def lost_card(demo: Demo) -> Part:
+    demo.progress.stop()  # the terminal shows one live table at a time
+    try:
+        return fleet_part.measure(demo.options.models / "efficientnet_lite0", demo.output)
+    finally:
+        demo.progress.start()
+
+
+# Each part of the demo is a function like these.
+PARTS = (people, lost_card)
 
 
 def columns() -> tuple:
