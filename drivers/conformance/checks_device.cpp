@@ -40,7 +40,8 @@ void list_is_cheap(Probe& probe) {
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < calls; ++i) static_cast<void>(probe.need(driver.list(), "listing the devices"));
   const auto each = (std::chrono::steady_clock::now() - start) / calls;
-  probe.expect(each < std::chrono::milliseconds(10), fmt::format("a list takes {} us", std::chrono::duration_cast<std::chrono::microseconds>(each).count()));
+  probe.expect(each < std::chrono::milliseconds(10),
+               fmt::format("a list takes {} us", std::chrono::duration_cast<std::chrono::microseconds>(each).count()));
 }
 
 void opens_each_device(Probe& probe) {
@@ -90,7 +91,8 @@ void tells_of_itself(Probe& probe) {
   const auto telemetry = probe.need(device->telemetry(), "reading telemetry");
   probe.expect(telemetry.configuration.clock_mhz.size() == description.core_count, "telemetry has not one clock a core");
   probe.expect(telemetry.configuration.mvm_utilisation.size() == description.core_count, "telemetry has not one utilisation a core");
-  if (telemetry.temperature_celsius) probe.expect(*telemetry.temperature_celsius > -60 && *telemetry.temperature_celsius < 200, "no such temperature");
+  if (telemetry.temperature_celsius)
+    probe.expect(*telemetry.temperature_celsius > -60 && *telemetry.temperature_celsius < 200, "no such temperature");
 }
 
 void takes_listeners(Probe& probe) {
@@ -114,18 +116,25 @@ void refuses_a_wrong_model(Probe& probe) {
   static_cast<void>(probe.load(*device));
   if (!probe.subject().wrong_model) return;
   const auto loaded = device->load(probe.subject().wrong_model(), {{0, 1}});
-  probe.expect(!loaded && loaded.error().code() == Code::value_error, "a graph that does not match its description is not refused with \"value error\"");
+  probe.expect(!loaded && loaded.error().code() == Code::value_error,
+               "a graph that does not match its description is not refused with \"value error\"");
 }
 
 }  // namespace
 
 std::vector<Check> device_checks() {
-  return {{"lists_what_there_is", lists_what_there_is}, {"list_is_stable", list_is_stable},
-          {"list_is_cheap", list_is_cheap},             {"opens_each_device", opens_each_device},
-          {"names_take_dashes", names_take_dashes},     {"refuses_an_unknown_device", refuses_an_unknown_device},
-          {"opens_twice", opens_twice},                 {"configures", configures},
-          {"tells_of_itself", tells_of_itself},         {"takes_listeners", takes_listeners},
-          {"loads_and_unloads", loads_and_unloads},     {"refuses_a_wrong_model", refuses_a_wrong_model}};
+  return {{"lists_what_there_is", lists_what_there_is},
+          {"list_is_stable", list_is_stable},
+          {"list_is_cheap", list_is_cheap},
+          {"opens_each_device", opens_each_device},
+          {"names_take_dashes", names_take_dashes},
+          {"refuses_an_unknown_device", refuses_an_unknown_device},
+          {"opens_twice", opens_twice},
+          {"configures", configures},
+          {"tells_of_itself", tells_of_itself},
+          {"takes_listeners", takes_listeners},
+          {"loads_and_unloads", loads_and_unloads},
+          {"refuses_a_wrong_model", refuses_a_wrong_model}};
 }
 
 }  // namespace polymetis::conformance

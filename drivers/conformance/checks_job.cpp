@@ -48,7 +48,8 @@ void answers_are_right(Probe& probe) {
     auto& job = probe.job(std::byte(10 * i), i % 2 == 0 ? Submitter::waits : Submitter::continues);
     loaded.instance->submit(job);
     expect_good(probe, job);
-    if (probe.subject().answer) probe.expect(job.output_memory[0] == probe.subject().answer(job.input_memory[0]), fmt::format("wrong outputs for input {}", i));
+    if (probe.subject().answer)
+      probe.expect(job.output_memory[0] == probe.subject().answer(job.input_memory[0]), fmt::format("wrong outputs for input {}", i));
   }
 }
 

@@ -47,8 +47,10 @@ Answer ProbeJob::job_ended(Job&, std::uint64_t, const Status& how, const Stamps&
 }
 
 Probe::Probe(const Subject& subject, HostKind kind) : subject_(subject), kind_(kind) {
-  if (virtual_time()) host_ = std::make_shared<base::LoopHost>();
-  else host_ = std::make_shared<base::ThreadHost>();
+  if (virtual_time())
+    host_ = std::make_shared<base::LoopHost>();
+  else
+    host_ = std::make_shared<base::ThreadHost>();
 }
 
 Probe::~Probe() {

@@ -33,11 +33,11 @@ class ProbeJob final : public Job, private JobSink {
   std::vector<std::vector<std::byte>> input_memory, output_memory;
   Latch latch;
   std::atomic<int> ends{0};
-  Status status;                  // once ended
-  Stamps stamps;                  // once ended
-  std::uint64_t place = 0;        // among the ends of its probe, from 1
+  Status status;            // once ended
+  Stamps stamps;            // once ended
+  std::uint64_t place = 0;  // among the ends of its probe, from 1
   std::atomic<std::uint64_t>* counter = nullptr;
-  std::function<void()> then;     // called at its end
+  std::function<void()> then;  // called at its end
 
  private:
   std::vector<Buffer> input_buffers_, output_buffers_;

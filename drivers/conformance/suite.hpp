@@ -30,9 +30,9 @@ enum class HostKind { virtual_time, threads };
 
 /// A driver to check.
 struct Subject {
-  std::string name;                                                     ///< letters and digits
+  std::string name;  ///< letters and digits
   std::function<Expected<std::unique_ptr<Driver>>(std::shared_ptr<Host>)> make;
-  std::function<std::shared_ptr<const Model>()> model;                  ///< one that it loads
+  std::function<std::shared_ptr<const Model>()> model;  ///< one that it loads
   /// What the first output holds after a run on `input`; null: not checked.
   std::function<std::vector<std::byte>(std::span<const std::byte> input)> answer;
   /// One that it refuses with `value_error`; null: not checked.

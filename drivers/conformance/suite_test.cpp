@@ -14,7 +14,6 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Conformance);
 
 namespace polymetis {
 
-
 namespace conformance {
 
 namespace {
@@ -67,7 +66,9 @@ class BadInstance final : public DriverInstance {
 class BadDevice final : public DriverDevice {
  public:
   BadDevice(Defect defect, std::shared_ptr<Host> host) : defect_(defect), host_(std::move(host)) {}
-  Expected<std::unique_ptr<DriverInstance>> load(std::shared_ptr<const Model>, const LoadOptions&) override { return std::make_unique<BadInstance>(defect_, host_); }
+  Expected<std::unique_ptr<DriverInstance>> load(std::shared_ptr<const Model>, const LoadOptions&) override {
+    return std::make_unique<BadInstance>(defect_, host_);
+  }
   Expected<Readiness> configure(const Configuration& configuration) override { return configuration_ = configuration, Readiness::ready; }
   Expected<Telemetry> telemetry() override { return Telemetry{.configuration = configuration_}; }
 
@@ -104,7 +105,9 @@ Subject subject(Defect defect) {
   Subject subject;
   subject.name = "bad";
   subject.hosts = {HostKind::virtual_time};
-  subject.make = [defect](std::shared_ptr<Host> host) -> Expected<std::unique_ptr<Driver>> { return std::make_unique<BadDriver>(defect, std::move(host)); };
+  subject.make = [defect](std::shared_ptr<Host> host) -> Expected<std::unique_ptr<Driver>> {
+    return std::make_unique<BadDriver>(defect, std::move(host));
+  };
   subject.model = [] { return model; };
   subject.answer = [](std::span<const std::byte> input) {
     std::vector<std::byte> result;
@@ -125,10 +128,10 @@ std::set<std::string> failing(const Subject& subject) {
 TEST(ConformanceSuite, ASoundDriverPassesAll) { EXPECT_EQ(failing(subject(Defect::none)), std::set<std::string>()); }
 
 TEST(ConformanceSuite, EachDefectIsFound) {
-  const std::map<Defect, std::string> found_by = {{Defect::ends_twice, "ends_only_once"},          {Defect::forgets_a_job, "ends_for_who_continues"},
-                                                  {Defect::wrong_order, "holds_its_depth"},        {Defect::writes_late, "lets_go_of_buffers"},
+  const std::map<Defect, std::string> found_by = {{Defect::ends_twice, "ends_only_once"},           {Defect::forgets_a_job, "ends_for_who_continues"},
+                                                  {Defect::wrong_order, "holds_its_depth"},         {Defect::writes_late, "lets_go_of_buffers"},
                                                   {Defect::stamps_backwards, "stamps_are_ordered"}, {Defect::wrong_answer, "answers_are_right"},
-                                                  {Defect::list_changes, "list_is_cheap"},         {Defect::fails, "ends_for_who_waits"}};
+                                                  {Defect::list_changes, "list_is_cheap"},          {Defect::fails, "ends_for_who_waits"}};
   for (const auto& [defect, check] : found_by) {
     if (defect == Defect::list_changes) {
       EXPECT_TRUE(failing(subject(defect)).contains("list_is_stable"));
@@ -140,7 +143,8 @@ TEST(ConformanceSuite, EachDefectIsFound) {
 
 TEST(ConformanceSuite, AnExpectedFailureIsTakenAndAnUnexpectedPassIsNot) {
   auto wrong = subject(Defect::wrong_answer);
-  wrong.expectations = {{"answers_are_right", Expectation::Kind::expected_failure, "it adds two"}, {"rows_are_parts", Expectation::Kind::expected_failure, "it adds two"}};
+  wrong.expectations = {{"answers_are_right", Expectation::Kind::expected_failure, "it adds two"},
+                        {"rows_are_parts", Expectation::Kind::expected_failure, "it adds two"}};
   EXPECT_EQ(failing(wrong), std::set<std::string>());
   auto sound = subject(Defect::none);
   sound.expectations = wrong.expectations;

@@ -86,8 +86,12 @@ json tensors(const TestNetwork& network, std::string_view name, std::size_t coun
   for (std::size_t i = 0; i < count; ++i) {
     json padding = json::array();
     for (std::size_t d = 0; d < network.shape.size(); ++d) padding.push_back({0, 0});
-    list.push_back({{"name", fmt::format("{}_{}", name, i)}, {"dtype", "int8"}, {"shape", network.shape}, {"padding", padding},
-                    {"scale", network.scale}, {"zero_point", network.zero_point}});
+    list.push_back({{"name", fmt::format("{}_{}", name, i)},
+                    {"dtype", "int8"},
+                    {"shape", network.shape},
+                    {"padding", padding},
+                    {"scale", network.scale},
+                    {"zero_point", network.zero_point}});
   }
   return list;
 }
@@ -109,10 +113,20 @@ std::filesystem::path write_test_package(const std::filesystem::path& directory,
   ov::save_model(build(network), (directory / "graph.xml").string(), false);
   std::size_t elements = 1;
   for (const auto extent : network.shape) elements *= extent;
-  json model = {{"format_version", "1.0"}, {"producer", "polymetis test"}, {"name", network.name}, {"task", "other"}, {"batch", network.shape.at(0)},
-                {"inputs", tensors(network, "input", network.inputs)}, {"outputs", tensors(network, "output", network.outputs)},
-                {"input_tensor_layout", "NHWC"}, {"graph", "graph.xml"}, {"weights", "graph.bin"}, {"layer_table", ""}, {"preamble_graph", ""},
-                {"postamble_graph", ""}, {"weight_bytes", std::filesystem::file_size(directory / "graph.bin")},
+  json model = {{"format_version", "1.0"},
+                {"producer", "polymetis test"},
+                {"name", network.name},
+                {"task", "other"},
+                {"batch", network.shape.at(0)},
+                {"inputs", tensors(network, "input", network.inputs)},
+                {"outputs", tensors(network, "output", network.outputs)},
+                {"input_tensor_layout", "NHWC"},
+                {"graph", "graph.xml"},
+                {"weights", "graph.bin"},
+                {"layer_table", ""},
+                {"preamble_graph", ""},
+                {"postamble_graph", ""},
+                {"weight_bytes", std::filesystem::file_size(directory / "graph.bin")},
                 {"activation_bytes", elements * (network.inputs + network.outputs)}};
   add_hashes(model, directory);
   write_file(directory / "model.json", model.dump(1) + "\n");

@@ -30,16 +30,16 @@ enum class FaultKind {
 /// One fault. It strikes where all conditions that are set are true. A plain value.
 struct Fault {
   FaultKind kind = FaultKind::error;
-  std::vector<std::string> devices;         ///< struck together, as the chips of a board; empty: every device
-  std::optional<Duration> at;               ///< not before this time, counted from when the driver was made
-  std::optional<std::uint64_t> at_job;      ///< not before this job, counted from 1 over `devices`
-  std::optional<std::uint64_t> jobs;        ///< at most so many jobs
-  std::optional<double> probability;        ///< of each job, 0..1
-  std::vector<std::byte> input_starts_with; ///< only jobs whose first input begins so: a frame that hurts every card it meets
-  std::optional<Duration> lasts;            ///< ends this long after it began; absent: never (link_flap 50 ms, flapping half of `every`)
-  std::optional<Duration> holds;            ///< hang: absent = until abandoned; timeout: 1 s; answers_after_abandon: 10 ms
-  double factor = 10.0;                     ///< slow
-  Duration every = std::chrono::seconds(1); ///< flapping
+  std::vector<std::string> devices;          ///< struck together, as the chips of a board; empty: every device
+  std::optional<Duration> at;                ///< not before this time, counted from when the driver was made
+  std::optional<std::uint64_t> at_job;       ///< not before this job, counted from 1 over `devices`
+  std::optional<std::uint64_t> jobs;         ///< at most so many jobs
+  std::optional<double> probability;         ///< of each job, 0..1
+  std::vector<std::byte> input_starts_with;  ///< only jobs whose first input begins so: a frame that hurts every card it meets
+  std::optional<Duration> lasts;             ///< ends this long after it began; absent: never (link_flap 50 ms, flapping half of `every`)
+  std::optional<Duration> holds;             ///< hang: absent = until abandoned; timeout: 1 s; answers_after_abandon: 10 ms
+  double factor = 10.0;                      ///< slow
+  Duration every = std::chrono::seconds(1);  ///< flapping
 };
 
 /// Faults and what makes their dice: the same seed strikes the same jobs.

@@ -16,12 +16,18 @@ namespace {
 
 Status as_fault(FaultKind kind) {
   switch (kind) {
-    case FaultKind::timeout: return {Code::runtime_error, "the device timed out"};
-    case FaultKind::transfer_failed: return {Code::connection_error, "a transfer to the device failed"};
-    case FaultKind::transfer_aborted: return {Code::connection_error, "a transfer from the device was aborted"};
-    case FaultKind::memory_error: return {Code::runtime_error, "the device's memory has an error that cannot be corrected"};
-    case FaultKind::hang: return {Code::runtime_error, "the job hung and was given up"};
-    default: return {Code::runtime_error, "the run failed on the device"};
+    case FaultKind::timeout:
+      return {Code::runtime_error, "the device timed out"};
+    case FaultKind::transfer_failed:
+      return {Code::connection_error, "a transfer to the device failed"};
+    case FaultKind::transfer_aborted:
+      return {Code::connection_error, "a transfer from the device was aborted"};
+    case FaultKind::memory_error:
+      return {Code::runtime_error, "the device's memory has an error that cannot be corrected"};
+    case FaultKind::hang:
+      return {Code::runtime_error, "the job hung and was given up"};
+    default:
+      return {Code::runtime_error, "the run failed on the device"};
   }
 }
 
@@ -45,10 +51,10 @@ class Relay final : public Job {
   std::uint64_t sequence = 0;  // of submission
   Ticket caller;
   Strike strike;
-  bool answered = false;   // by the inner driver
+  bool answered = false;  // by the inner driver
   bool abandoned = false;
-  bool held = false;       // until released
-  bool ready = false;      // may end
+  bool held = false;   // until released
+  bool ready = false;  // may end
   Status status;
   Stamps stamps;
   std::unique_ptr<Alarm> alarm;
@@ -149,13 +155,21 @@ class State final : public JobSink, public DownListener, public std::enable_shar
     if (Status down = health_->status(life_); !down.ok()) return set_failed(relay, std::move(down));
     if (fault == nullptr || !relay.status.ok()) return set_ready(relay);
     switch (fault->kind) {
-      case FaultKind::hang: return hold(relay, fault->holds ? injector_->host().now() + *fault->holds : TimePoint::max());
-      case FaultKind::answers_after_abandon: return hold(relay, TimePoint::max());
-      case FaultKind::timeout: return hold(relay, relay.stamps.queued + fault->holds.value_or(std::chrono::seconds(1)));
-      case FaultKind::slow: return slow(relay);
-      case FaultKind::corrupt: corrupt(relay); return set_ready(relay);
-      case FaultKind::answers_twice: return set_ready(relay);
-      default: return set_failed(relay, as_fault(fault->kind));
+      case FaultKind::hang:
+        return hold(relay, fault->holds ? injector_->host().now() + *fault->holds : TimePoint::max());
+      case FaultKind::answers_after_abandon:
+        return hold(relay, TimePoint::max());
+      case FaultKind::timeout:
+        return hold(relay, relay.stamps.queued + fault->holds.value_or(std::chrono::seconds(1)));
+      case FaultKind::slow:
+        return slow(relay);
+      case FaultKind::corrupt:
+        corrupt(relay);
+        return set_ready(relay);
+      case FaultKind::answers_twice:
+        return set_ready(relay);
+      default:
+        return set_failed(relay, as_fault(fault->kind));
     }
   }
 
@@ -188,7 +202,8 @@ class State final : public JobSink, public DownListener, public std::enable_shar
   static void corrupt(const Relay& relay) noexcept {
     for (const auto& output : relay.outputs) {
       const auto stride = 1 + relay.strike.dice % 61;
-      for (std::size_t i = relay.strike.dice % std::min<std::size_t>(output.size_bytes, 61); i < output.size_bytes; i += stride) output.data[i] ^= std::byte{0x5a};
+      for (std::size_t i = relay.strike.dice % std::min<std::size_t>(output.size_bytes, 61); i < output.size_bytes; i += stride)
+        output.data[i] ^= std::byte{0x5a};
     }
   }
 

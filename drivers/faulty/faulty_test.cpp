@@ -30,7 +30,8 @@ class Faulty : public ::testing::Test {
     ASSERT_TRUE(inner) << inner.error().to_string();
     driver = faulty(std::move(*inner), {std::move(faults), seed}, loop);
     start = loop->now();
-    driver->watch([this](const DeviceChange& change) { changes.push_back((change.kind == DeviceChange::Kind::lost ? "lost " : "back ") + change.device); });
+    driver->watch(
+        [this](const DeviceChange& change) { changes.push_back((change.kind == DeviceChange::Kind::lost ? "lost " : "back ") + change.device); });
   }
   void open(const std::string& name = "a:0") {
     DeviceDescription description;

@@ -49,8 +49,9 @@ std::string comparable(std::string_view name) {
 }  // namespace
 
 std::string_view fault_name(FaultKind kind) noexcept {
-  static constexpr std::array<std::string_view, 13> names = {"lost",         "flapping", "link_flap", "hang",    "timeout",       "transfer_failed",      "transfer_aborted",
-                                                             "memory_error", "error",    "slow",      "corrupt", "answers_twice", "answers_after_abandon"};
+  static constexpr std::array<std::string_view, 13> names = {
+      "lost",         "flapping", "link_flap", "hang",    "timeout",       "transfer_failed",      "transfer_aborted",
+      "memory_error", "error",    "slow",      "corrupt", "answers_twice", "answers_after_abandon"};
   return names.at(static_cast<std::size_t>(kind));
 }
 
@@ -144,8 +145,10 @@ Strike Injector::strike(const Health& health, std::span<const Buffer> inputs) {
       if (of_device ? course.down || !begins_by_job(course.fault) : result.fault != nullptr) continue;
       if (!strikes(course, dice, now, inputs)) continue;
       ++course.struck;
-      if (of_device) beginning.push_back(i);
-      else result = {&course.fault, mix(dice, i, 1)};
+      if (of_device)
+        beginning.push_back(i);
+      else
+        result = {&course.fault, mix(dice, i, 1)};
     }
   }
   for (const auto index : beginning) go_down(index);

@@ -45,7 +45,7 @@ class Health {
   const std::string key_;
   // own synchronisation
   std::atomic<unsigned> life_{0};
-  std::atomic<int> lost_{0};       // faults that hold it so
+  std::atomic<int> lost_{0};  // faults that hold it so
   std::atomic<int> link_down_{0};
   // guarded by mutex_
   std::mutex mutex_;

@@ -2,7 +2,8 @@
 
 #include "template/device.hpp"
 
-// The family: lists its devices and opens one. Each function that says "not implemented" is one to fill in; drivers/template/README.md says in which order.
+// The family: lists its devices and opens one. Each function that says "not implemented" is one to fill in; drivers/template/README.md says in which
+// order.
 
 namespace polymetis {
 

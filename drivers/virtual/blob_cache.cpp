@@ -9,16 +9,21 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 namespace polymetis::virtual_card {
 
 namespace {
+
+constexpr std::size_t most_files = 32;  // some 10 MB each
 
 /// What stands at the end of a file: that it is whole.
 struct Trailer {
@@ -48,9 +53,7 @@ class MappedBlob final : public Blob {
   ~MappedBlob() override { ::munmap(data_, size_); }
   MappedBlob(const MappedBlob&) = delete;
   MappedBlob& operator=(const MappedBlob&) = delete;
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept override {
-    return {static_cast<const std::byte*>(data_), size_ - sizeof(Trailer)};
-  }
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept override { return {static_cast<const std::byte*>(data_), size_ - sizeof(Trailer)}; }
   [[nodiscard]] bool whole() const noexcept {
     Trailer found{};
     std::memcpy(&found, static_cast<const std::byte*>(data_) + size_ - sizeof found, sizeof found);
@@ -88,6 +91,18 @@ bool write_whole(const std::filesystem::path& path, std::span<const std::byte> b
   return (::close(file) == 0) && good;
 }
 
+/// Removes the oldest above `most_files`, and what was never finished.
+void tidy(const std::filesystem::path& where) {
+  std::vector<std::pair<std::filesystem::file_time_type, std::filesystem::path>> blobs;
+  const auto an_hour_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  for (const auto& file : std::filesystem::directory_iterator(where)) {
+    if (file.path().extension() == ".blob") blobs.emplace_back(file.last_write_time(), file.path());
+    if (file.path().extension() == ".part" && file.last_write_time() < an_hour_ago) std::filesystem::remove(file.path());
+  }
+  std::sort(blobs.begin(), blobs.end());
+  for (std::size_t i = 0; i + most_files < blobs.size(); ++i) std::filesystem::remove(blobs[i].second);
+}
+
 }  // namespace
 
 std::shared_ptr<const Blob> blob_in_memory(std::string text) { return std::make_shared<MemoryBlob>(std::move(text)); }
@@ -97,7 +112,7 @@ std::shared_ptr<const Blob> find_blob(const std::string& name) noexcept try {
   if (!where) return nullptr;
   const int file = ::open((*where / name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0) return nullptr;
-  struct stat status {};
+  struct stat status{};
   const bool good = ::fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > static_cast<off_t>(sizeof(Trailer));
   const auto size = static_cast<std::size_t>(status.st_size);
   void* data = good ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
@@ -117,8 +132,9 @@ bool keep_blob(const std::string& name, std::span<const std::byte> bytes) noexce
   const auto path = *where / name;
   const auto unfinished = *where / fmt::format("{}.{}.{}.part", name, ::getpid(), counter++);
   const bool good = write_whole(unfinished, bytes) && ::rename(unfinished.c_str(), path.c_str()) == 0;
-  if (!good) ::unlink(unfinished.c_str());
-  return good;
+  if (!good) return ::unlink(unfinished.c_str()), false;
+  tidy(*where);
+  return true;
 } catch (const std::exception&) {
   return false;
 }

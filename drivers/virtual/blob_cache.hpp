@@ -23,7 +23,7 @@ std::shared_ptr<const Blob> blob_in_memory(std::string text);
 ///
 /// `name` is a plain file name.
 std::shared_ptr<const Blob> find_blob(const std::string& name) noexcept;
-/// Keeps `bytes` for `find_blob`; false where it could not.
+/// Keeps `bytes` for `find_blob`, and 31 older ones; false where it could not.
 bool keep_blob(const std::string& name, std::span<const std::byte> bytes) noexcept;
 
 }  // namespace polymetis::virtual_card

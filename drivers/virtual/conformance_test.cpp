@@ -1,7 +1,7 @@
+#include <fstream>
+
 #include "conformance/suite.hpp"
 #include "conformance/test_package.hpp"
-
-#include <fstream>
 
 namespace polymetis {
 
@@ -44,7 +44,8 @@ std::vector<conformance::Case> cases(const std::string& name, const std::string&
 }
 
 INSTANTIATE_TEST_SUITE_P(OpenvinoHost, Conformance, ::testing::ValuesIn(cases("openvino_host", "openvino", "\"host\"")), conformance::case_name);
-INSTANTIATE_TEST_SUITE_P(OpenvinoRate, Conformance, ::testing::ValuesIn(cases("openvino_rate", "openvino", "{ fps = 5000 }")), conformance::case_name);
+INSTANTIATE_TEST_SUITE_P(OpenvinoRate, Conformance, ::testing::ValuesIn(cases("openvino_rate", "openvino", "{ fps = 5000 }")),
+                         conformance::case_name);
 INSTANTIATE_TEST_SUITE_P(NoneHost, Conformance, ::testing::ValuesIn(cases("none_host", "none", "\"host\"")), conformance::case_name);
 INSTANTIATE_TEST_SUITE_P(NoneRate, Conformance, ::testing::ValuesIn(cases("none_rate", "none", "{ fps = 5000 }")), conformance::case_name);
 

@@ -32,9 +32,9 @@ const ov::AnyMap& options() {
   return map;
 }
 
-/// Never freed: threads may still compute while the process ends.
-ov::Core& core() {
-  static auto& instance = *new ov::Core;
+/// The engine; it lives until the process ends and until the last network is gone.
+std::shared_ptr<ov::Core> core() {
+  static const auto instance = std::make_shared<ov::Core>();
   return instance;
 }
 
@@ -76,13 +76,13 @@ Status check(const Model& model, const Graph& graph) {
 }
 
 /// The name of the compiled network's file: other engine, CPU or options, another file.
-std::string blob_name(const Model& model) {
+std::string blob_name(const Model& model, ov::Core& core) {
   const auto place = model.content_hash.find(':');
   const auto hash = model.content_hash.substr(place == std::string::npos ? 0 : place + 1);
   if (hash.empty() || hash.size() > 64 || hash.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) return {};
   std::string key = ov::get_openvino_version().buildNumber;
-  key += core().get_property("CPU", ov::device::full_name);
-  for (const auto& capability : core().get_property("CPU", ov::device::capabilities)) key += capability;
+  key += core.get_property("CPU", ov::device::full_name);
+  for (const auto& capability : core.get_property("CPU", ov::device::capabilities)) key += capability;
   for (const auto& [option, value] : options()) key += option + value.as<std::string>();
   return fmt::format("{}-{:016x}.blob", hash, XXH3_64bits(key.data(), key.size()));
 }
@@ -153,26 +153,27 @@ class Network {
     came_free_.notify_one();
     return {};
   } catch (const std::exception& error) {
-    return {Code::value_error, fmt::format("model {}: {} cannot be compiled for the CPU: {}", model_->name, model_->graph.string(), first_line(error.what()))};
+    return {Code::value_error,
+            fmt::format("model {}: {} cannot be compiled for the CPU: {}", model_->name, model_->graph.string(), first_line(error.what()))};
   }
 
-  static Expected<ov::CompiledModel> import(const Blob& blob) {
+  Expected<ov::CompiledModel> import(const Blob& blob) {
     // the engine only reads; its tensor has no type for that
     auto* data = const_cast<std::byte*>(blob.bytes().data());
-    return core().import_model(ov::Tensor(ov::element::u8, {blob.bytes().size()}, data), "CPU", options());
+    return core_->import_model(ov::Tensor(ov::element::u8, {blob.bytes().size()}, data), "CPU", options());
   }
 
   /// From the cache if it is there, else from the graph; afterwards `blob_` holds it for more lanes.
   Expected<ov::CompiledModel> compile() {
-    const auto name = blob_name(*model_);
+    const auto name = blob_name(*model_, *core_);
     blob_ = name.empty() ? nullptr : find_blob(name);
     if (blob_) {
       if (auto known = import_known()) return *known;
     }
-    const auto graph = core().read_model(model_->graph, model_->weights);
+    const auto graph = core_->read_model(model_->graph, model_->weights);
     Status status = check(*model_, *graph);
     if (!status.ok()) return Unexpected(status);
-    auto compiled = core().compile_model(graph, "CPU", options());
+    auto compiled = core_->compile_model(graph, "CPU", options());
     std::ostringstream stream;
     compiled.export_model(stream);
     blob_ = blob_in_memory(std::move(stream).str());
@@ -192,6 +193,7 @@ class Network {
   }
 
   // constant
+  const std::shared_ptr<ov::Core> core_ = core();
   const std::shared_ptr<const Model> model_;
   // guarded by compiling_
   std::mutex compiling_;
@@ -215,8 +217,10 @@ std::shared_ptr<Network> network_of(const std::shared_ptr<const Model>& model) {
   Known* mine = known.load();
   if (mine->pid != ::getpid()) {
     auto* fresh = new Known;
-    if (known.compare_exchange_strong(mine, fresh)) mine = fresh;
-    else delete fresh;
+    if (known.compare_exchange_strong(mine, fresh))
+      mine = fresh;
+    else
+      delete fresh;
   }
   const std::lock_guard lock(mine->mutex);
   std::erase_if(mine->networks, [](const auto& entry) { return entry.second.expired(); });

@@ -132,6 +132,22 @@ TEST_F(Engine, AGraphThatCannotBeReadIsNamed) {
   EXPECT_NE(loaded.error().to_string().find("graph.xml"), std::string::npos);
 }
 
+TEST_F(Engine, TheOldestBlobsGo) {
+  const std::string text = "some bytes";
+  for (int i = 0; i < 32; ++i) {
+    ASSERT_TRUE(keep_blob("b" + std::to_string(i) + ".blob", std::as_bytes(std::span(text))));
+    std::filesystem::last_write_time(cache() / ("b" + std::to_string(i) + ".blob"),
+                                     std::filesystem::file_time_type::clock::now() - std::chrono::hours(100 - i));
+  }
+  std::ofstream(cache() / "x.blob.1.0.part") << "unfinished";
+  std::filesystem::last_write_time(cache() / "x.blob.1.0.part", std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  ASSERT_TRUE(keep_blob("new.blob", std::as_bytes(std::span(text))));
+  EXPECT_EQ(find_blob("b0.blob"), nullptr);
+  EXPECT_NE(find_blob("b1.blob"), nullptr);
+  EXPECT_NE(find_blob("new.blob"), nullptr);
+  EXPECT_EQ(blobs().size(), 32U);
+}
+
 TEST_F(Engine, BlobsAreWholeOrNotThere) {
   const std::string text = "some bytes";
   ASSERT_TRUE(keep_blob("a.blob", std::as_bytes(std::span(text))));

@@ -12,7 +12,9 @@ class InstantInstance final : public DriverInstance {
  public:
   explicit InstantInstance(InstanceParts parts) : parts_(std::move(parts)) {}
 
-  [[nodiscard]] InstanceTraits traits() const noexcept override { return {.depth = instance_depth, .recall = Recall::waiting, .hang_floor = std::chrono::milliseconds(20)}; }
+  [[nodiscard]] InstanceTraits traits() const noexcept override {
+    return {.depth = instance_depth, .recall = Recall::waiting, .hang_floor = std::chrono::milliseconds(20)};
+  }
 
   void submit(Job& job) noexcept override {
     const auto ticket = job.ticket();

@@ -20,8 +20,8 @@ std::string shown(const toml::node& node) {
 void Complaints::add(const toml::source_region& where, std::string_view key, std::string_view found, std::string_view allowed) {
   if (!first_.ok()) return;
   const auto line = where.begin ? fmt::format(", line {}", where.begin.line) : std::string();
-  first_ = Status(Code::invalid_configuration,
-                  fmt::format("topology {}{}, key \"{}\": {} was found, allowed is {}", origin_, line, key, found, allowed));
+  first_ =
+      Status(Code::invalid_configuration, fmt::format("topology {}{}, key \"{}\": {} was found, allowed is {}", origin_, line, key, found, allowed));
 }
 
 std::string TableReader::full(std::string_view key) const { return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key); }

@@ -16,9 +16,8 @@ constexpr std::uintmax_t most_file_bytes = 1 << 20;
 Expected<std::string> read_text(const std::filesystem::path& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) {
-    return failure(Code::invalid_configuration,
-                   fmt::format("the topology file {} {}: name a TOML file, see docs/topology.md", file.string(),
-                               std::filesystem::exists(file, error) ? "is not a file" : "does not exist"));
+    return failure(Code::invalid_configuration, fmt::format("the topology file {} {}: name a TOML file, see docs/topology.md", file.string(),
+                                                            std::filesystem::exists(file, error) ? "is not a file" : "does not exist"));
   }
   const auto bytes = std::filesystem::file_size(file, error);
   if (!error && bytes > most_file_bytes) {

@@ -15,8 +15,9 @@ constexpr double most_seconds = 1e7;
 constexpr std::int64_t most_jobs = std::int64_t{1} << 62;
 
 const std::vector<std::string_view>& fault_words() {  // in the order of FaultKind
-  static const std::vector<std::string_view> words = {"lost",         "flapping", "link_flap", "hang",    "timeout",       "transfer_failed",      "transfer_aborted",
-                                                      "memory_error", "error",    "slow",      "corrupt", "answers_twice", "answers_after_abandon"};
+  static const std::vector<std::string_view> words = {
+      "lost",         "flapping", "link_flap", "hang",    "timeout",       "transfer_failed",      "transfer_aborted",
+      "memory_error", "error",    "slow",      "corrupt", "answers_twice", "answers_after_abandon"};
   return words;
 }
 

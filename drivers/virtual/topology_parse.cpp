@@ -25,8 +25,8 @@ struct Settings {
 };
 
 std::optional<std::uint64_t> parse_bytes(const std::string& text) {
-  static const std::vector<std::pair<std::string_view, double>> units = {
-      {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}};
+  static const std::vector<std::pair<std::string_view, double>> units = {{"B", 1},    {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+                                                                         {"kB", 1e3}, {"MB", 1e6},      {"GB", 1e9}};
   const auto digits = text.find_first_not_of("0123456789.");
   if (digits == 0 || digits == std::string::npos || digits > 15 || std::count(text.begin(), text.end(), '.') > 1) return {};
   const auto unit = text.find_first_not_of(' ', digits);
@@ -78,7 +78,8 @@ void read_settings(TableReader& reader, Settings& settings) {
 }
 
 void read_type(TableReader& reader, Settings& settings) {
-  if (const auto type = reader.word("type", {"alpha_pcie", "alpha_m2", "pcie", "m2", "devboard", "sbc"})) settings.type = static_cast<BoardType>(*type);
+  if (const auto type = reader.word("type", {"alpha_pcie", "alpha_m2", "pcie", "m2", "devboard", "sbc"}))
+    settings.type = static_cast<BoardType>(*type);
 }
 
 class Parser {
@@ -94,7 +95,8 @@ class Parser {
       read_settings(inner, defaults);
       inner.finish();
     }
-    if (const auto seed = reader.integer("seed", 0, std::numeric_limits<std::int64_t>::max())) topology_.faults.seed = static_cast<std::uint64_t>(*seed);
+    if (const auto seed = reader.integer("seed", 0, std::numeric_limits<std::int64_t>::max()))
+      topology_.faults.seed = static_cast<std::uint64_t>(*seed);
     const auto boards = reader.tables("board");
     if (boards.empty()) reader.reject("board", reader.has("board") ? "an empty list" : "nothing", "at least one table [[board]]");
     for (std::size_t i = 0; i < boards.size(); ++i) read_boards(*boards[i], fmt::format("board[{}]", i), defaults);
@@ -132,7 +134,8 @@ class Parser {
     reader.finish();
   }
 
-  std::string read_device(TableReader& reader, const std::string& board, const std::string& number, Settings settings, const std::vector<unsigned>& cpus) {
+  std::string read_device(TableReader& reader, const std::string& board, const std::string& number, Settings settings,
+                          const std::vector<unsigned>& cpus) {
     read_settings(reader, settings);
     std::vector<std::string> taken;
     const auto name = read_name(reader, number, taken);
@@ -152,7 +155,8 @@ class Parser {
     const auto place = name->find("{}");
     if (!number.empty() && place == std::string::npos) reader.reject("name", "\"" + *name + "\"", "a name with {} for the number, as `count` is set");
     if (!number.empty() && place != std::string::npos) name->replace(place, 2, number);
-    const bool good = !name->empty() && name->size() <= 200 && name->find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-") == std::string::npos &&
+    const bool good = !name->empty() && name->size() <= 200 &&
+                      name->find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-") == std::string::npos &&
                       name->front() != '.';
     if (!good) reader.reject("name", "\"" + name->substr(0, 80) + "\"", "1 to 200 of letters, digits and ._:- and no dot in front");
     complain_of_twice(reader, *name, taken);
@@ -210,7 +214,8 @@ Expected<Topology> parse_topology(std::string_view text, const std::string& orig
   const auto parsed = toml::parse(text, origin);
   if (parsed.failed()) {
     const auto& error = parsed.error();
-    return failure(Code::invalid_configuration, fmt::format("topology {}, line {}: not TOML: {}", origin, error.source().begin.line, error.description()));
+    return failure(Code::invalid_configuration,
+                   fmt::format("topology {}, line {}: not TOML: {}", origin, error.source().begin.line, error.description()));
   }
   return Parser(origin, cpu_count).parse(parsed.table());
 }

@@ -86,9 +86,7 @@ TEST(Topology, TheShippedFilesAreGood) {
   EXPECT_EQ(seen, devices.size());
 }
 
-TEST(Topology, NamesTheOriginInDescriptions) {
-  EXPECT_EQ(good("[[board]]\nname = 'a'").devices[0].description.origin, "topology t.toml");
-}
+TEST(Topology, NamesTheOriginInDescriptions) { EXPECT_EQ(good("[[board]]\nname = 'a'").devices[0].description.origin, "topology t.toml"); }
 
 TEST(Topology, SettingsAreInherited) {
   const auto topology = good(R"(
@@ -123,7 +121,8 @@ TEST(Topology, EveryKindOfFaultIsRead) {
 }
 
 TEST(Topology, FaultConditionsAreRead) {
-  const auto fault = good("[[board]]\nname='a'\n[[board.fault]]\nkind='hang'\nat=0.5\njobs=2\ninput_starts_with='dEad'\nholds=1\nlasts=2").faults.faults.at(0);
+  const auto fault =
+      good("[[board]]\nname='a'\n[[board.fault]]\nkind='hang'\nat=0.5\njobs=2\ninput_starts_with='dEad'\nholds=1\nlasts=2").faults.faults.at(0);
   EXPECT_EQ(fault.at, Duration(std::chrono::milliseconds(500)));
   EXPECT_EQ(fault.jobs, 2U);
   EXPECT_EQ(fault.input_starts_with, (std::vector<std::byte>{std::byte{0xde}, std::byte{0xad}}));
@@ -154,43 +153,44 @@ TEST_P(TopologyRefusal, NamesLineKeyFoundAndAllowed) {
 
 INSTANTIATE_TEST_SUITE_P(
     Each, TopologyRefusal,
-    ::testing::Values(Bad{"[[board]]\nname='a'\ncores = 0", "3", "board[0].cores", "0 was found", "1 to 64"},
-                      Bad{"[[board]]\nname='a'\ncores = 65", "3", "board[0].cores", "65 was found", "1 to 64"},
-                      Bad{"[[board]]\nname='a'\ncores = 'four'", "3", "board[0].cores", "\"four\" was found", "an integer"},
-                      Bad{"[[board]]\nname='a'\ncoers = 4", "3", "board[0].coers", "an unknown key", "cores"},
-                      Bad{"speed = 4\n[[board]]\nname='a'", "1", "speed", "an unknown key", "board"},
-                      Bad{"[[board]]\ncores=1", "1", "board[0].name", "nothing was found", "a name"},
-                      Bad{"[[board]]\nname=3", "2", "board[0].name", "3 was found", "a text"},
-                      Bad{"[[board]]\nname='a/b'", "2", "board[0].name", "\"a/b\"", "letters"},
-                      Bad{"[[board]]\nname='..'", "2", "board[0].name", "\"..\"", "no dot in front"},
-                      Bad{"[[board]]\nname='a:1'\n[[board]]\nname='a-1'", "4", "board[1].name", "a second time", "equal"},
-                      Bad{"[[board]]\nname='b'\n[[board.device]]\nname='x'\n[[board.device]]\nname='x'", "6", "board[0].device[1].name", "a second time", "no other"},
-                      Bad{"[[board]]\nname='a'\nmemory='4 giga'", "3", "board[0].memory", "4 giga", "1 MiB"},
-                      Bad{"[[board]]\nname='a'\nmemory=1000", "3", "board[0].memory", "1000", "1 MiB"},
-                      Bad{"[[board]]\nname='a'\nmemory='2000 GiB'", "3", "board[0].memory", "2000 GiB", "1024 GiB"},
-                      Bad{"[[board]]\nname='a'\ncompute='gpu'", "3", "board[0].compute", "\"gpu\"", "openvino"},
-                      Bad{"[[board]]\nname='a'\ntiming='card'", "3", "board[0].timing", "\"card\"", "fps"},
-                      Bad{"[[board]]\nname='a'\ntiming={}", "3", "board[0].timing.fps", "nothing", "frames a second"},
-                      Bad{"[[board]]\nname='a'\ntiming={fps=0}", "3", "board[0].timing.fps", "0 was found", "0.001"},
-                      Bad{"[[board]]\nname='a'\ntiming={fps=nan}", "3", "board[0].timing.fps", "nan was found", "0.001"},
-                      Bad{"[[board]]\nname='a'\ntiming={fps=1,fsp=2}", "3", "board[0].timing.fsp", "an unknown key", "fps"},
-                      Bad{"[[board]]\nname='a'\ntype='usb'", "3", "board[0].type", "\"usb\"", "pcie"},
-                      Bad{"[[board]]\nname='a'\nclocks=[]", "3", "board[0].clocks", "a list of 0", "at least one"},
-                      Bad{"[[board]]\nname='a'\nclocks=[100,100]", "3", "board[0].clocks", "100 twice", "different"},
-                      Bad{"[[board]]\nname='a'\ncpus=[2]", "3", "board[0].cpus", "2 was found", "0 to 1"},
-                      Bad{"[[board]]\nname='a'\ncpus=0", "3", "board[0].cpus", "0 was found", "a list"},
-                      Bad{"[[board]]\nname='a{}'\ncount=65", "3", "board[0].count", "65", "1 to 64"},
-                      Bad{"[[board]]\nname='a'\ncount=2", "2", "board[0].name", "\"a\"", "{}"},
-                      Bad{"[[board]]\nname='a{}'\ncount=64\n[[board]]\nname='b'", "5", "board[1].name", "one more device", "at most 64"},
-                      Bad{"board=3", "1", "board", "3 was found", "tables [[board]]"},
-                      Bad{"seed=-1\n[[board]]\nname='a'", "1", "seed", "-1", "0 to"},
-                      Bad{"defaults=1\n[[board]]\nname='a'", "1", "defaults", "1 was found", "a table"},
-                      Bad{"[[board]]\nname='a'\n[[board.fault]]\nat=1", "3", "board[0].fault[0].kind", "nothing", "a kind"},
-                      Bad{"[[board]]\nname='a'\n[[board.fault]]\nkind='explodes'", "4", "board[0].fault[0].kind", "\"explodes\"", "lost"},
-                      Bad{"[[board]]\nname='a'\n[[board.fault]]\nkind='error'\nprobability=1.5", "5", "board[0].fault[0].probability", "1.5", "0 to 1"},
-                      Bad{"[[board]]\nname='a'\n[[board.fault]]\nkind='error'\ninput_starts_with='xyz'", "5", "board[0].fault[0].input_starts_with", "xyz", "hex"},
-                      Bad{"[[board]]\nname='a'\n[[fault]]\nkind='slow'\nfactor=0.5", "5", "fault[0].factor", "0.5", "1 to"},
-                      Bad{"[[board]]\nname='a'\n[[fault]]\nkind='flapping'\nlasts=2", "5", "fault[0].lasts", "as long as", "less than"}));
+    ::testing::Values(
+        Bad{"[[board]]\nname='a'\ncores = 0", "3", "board[0].cores", "0 was found", "1 to 64"},
+        Bad{"[[board]]\nname='a'\ncores = 65", "3", "board[0].cores", "65 was found", "1 to 64"},
+        Bad{"[[board]]\nname='a'\ncores = 'four'", "3", "board[0].cores", "\"four\" was found", "an integer"},
+        Bad{"[[board]]\nname='a'\ncoers = 4", "3", "board[0].coers", "an unknown key", "cores"},
+        Bad{"speed = 4\n[[board]]\nname='a'", "1", "speed", "an unknown key", "board"},
+        Bad{"[[board]]\ncores=1", "1", "board[0].name", "nothing was found", "a name"},
+        Bad{"[[board]]\nname=3", "2", "board[0].name", "3 was found", "a text"},
+        Bad{"[[board]]\nname='a/b'", "2", "board[0].name", "\"a/b\"", "letters"},
+        Bad{"[[board]]\nname='..'", "2", "board[0].name", "\"..\"", "no dot in front"},
+        Bad{"[[board]]\nname='a:1'\n[[board]]\nname='a-1'", "4", "board[1].name", "a second time", "equal"},
+        Bad{"[[board]]\nname='b'\n[[board.device]]\nname='x'\n[[board.device]]\nname='x'", "6", "board[0].device[1].name", "a second time",
+            "no other"},
+        Bad{"[[board]]\nname='a'\nmemory='4 giga'", "3", "board[0].memory", "4 giga", "1 MiB"},
+        Bad{"[[board]]\nname='a'\nmemory=1000", "3", "board[0].memory", "1000", "1 MiB"},
+        Bad{"[[board]]\nname='a'\nmemory='2000 GiB'", "3", "board[0].memory", "2000 GiB", "1024 GiB"},
+        Bad{"[[board]]\nname='a'\ncompute='gpu'", "3", "board[0].compute", "\"gpu\"", "openvino"},
+        Bad{"[[board]]\nname='a'\ntiming='card'", "3", "board[0].timing", "\"card\"", "fps"},
+        Bad{"[[board]]\nname='a'\ntiming={}", "3", "board[0].timing.fps", "nothing", "frames a second"},
+        Bad{"[[board]]\nname='a'\ntiming={fps=0}", "3", "board[0].timing.fps", "0 was found", "0.001"},
+        Bad{"[[board]]\nname='a'\ntiming={fps=nan}", "3", "board[0].timing.fps", "nan was found", "0.001"},
+        Bad{"[[board]]\nname='a'\ntiming={fps=1,fsp=2}", "3", "board[0].timing.fsp", "an unknown key", "fps"},
+        Bad{"[[board]]\nname='a'\ntype='usb'", "3", "board[0].type", "\"usb\"", "pcie"},
+        Bad{"[[board]]\nname='a'\nclocks=[]", "3", "board[0].clocks", "a list of 0", "at least one"},
+        Bad{"[[board]]\nname='a'\nclocks=[100,100]", "3", "board[0].clocks", "100 twice", "different"},
+        Bad{"[[board]]\nname='a'\ncpus=[2]", "3", "board[0].cpus", "2 was found", "0 to 1"},
+        Bad{"[[board]]\nname='a'\ncpus=0", "3", "board[0].cpus", "0 was found", "a list"},
+        Bad{"[[board]]\nname='a{}'\ncount=65", "3", "board[0].count", "65", "1 to 64"},
+        Bad{"[[board]]\nname='a'\ncount=2", "2", "board[0].name", "\"a\"", "{}"},
+        Bad{"[[board]]\nname='a{}'\ncount=64\n[[board]]\nname='b'", "5", "board[1].name", "one more device", "at most 64"},
+        Bad{"board=3", "1", "board", "3 was found", "tables [[board]]"}, Bad{"seed=-1\n[[board]]\nname='a'", "1", "seed", "-1", "0 to"},
+        Bad{"defaults=1\n[[board]]\nname='a'", "1", "defaults", "1 was found", "a table"},
+        Bad{"[[board]]\nname='a'\n[[board.fault]]\nat=1", "3", "board[0].fault[0].kind", "nothing", "a kind"},
+        Bad{"[[board]]\nname='a'\n[[board.fault]]\nkind='explodes'", "4", "board[0].fault[0].kind", "\"explodes\"", "lost"},
+        Bad{"[[board]]\nname='a'\n[[board.fault]]\nkind='error'\nprobability=1.5", "5", "board[0].fault[0].probability", "1.5", "0 to 1"},
+        Bad{"[[board]]\nname='a'\n[[board.fault]]\nkind='error'\ninput_starts_with='xyz'", "5", "board[0].fault[0].input_starts_with", "xyz", "hex"},
+        Bad{"[[board]]\nname='a'\n[[fault]]\nkind='slow'\nfactor=0.5", "5", "fault[0].factor", "0.5", "1 to"},
+        Bad{"[[board]]\nname='a'\n[[fault]]\nkind='flapping'\nlasts=2", "5", "fault[0].lasts", "as long as", "less than"}));
 
 TEST(Topology, WhatIsNoTomlIsNamedWithItsLine) {
   EXPECT_NE(complaint("[[board]]\nname = = 3").find("t.toml, line 2: not TOML"), std::string::npos) << complaint("[[board]]\nname = = 3");
