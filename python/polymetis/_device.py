@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["BoardType", "CoreUse", "DeviceInfo", "HardwareGeneration"]
 
@@ -31,8 +30,7 @@ class HardwareGeneration(enum.Enum):
     europa = 1
 
 
-@dataclass(frozen=True)
-class CoreUse:
+class CoreUse(NamedTuple):
     """Who holds a core, and what ran on it; all zero where nobody does."""
 
     pid: int

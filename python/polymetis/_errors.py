@@ -21,6 +21,7 @@ __all__ = [
     "InvalidConfiguration",
     "InvalidType",
     "InvalidValue",
+    "LibraryMissing",
     "NotImplemented",
     "PackageNotFound",
     "Pending",
@@ -54,6 +55,10 @@ class PackageNotFound(InvalidValue, FileNotFoundError):
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
         self.errno = errno.ENOENT
+
+
+class LibraryMissing(Error, OSError):
+    """The native part cannot be loaded, so no context can be made."""
 
 
 class InvalidArgument(Error, ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._device import DeviceInfo
 from ._errors import InvalidArgument
-from ._native import Context
+from ._objects import Context
 
 
 def select_devices(selector: str, context: Context | None = None) -> list[DeviceInfo]:

@@ -34,7 +34,7 @@ class TensorInfo:
     @property
     def size(self) -> int:
         """Bytes, padding and batch included."""
-        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+        return int(math.prod(self.shape) * np.dtype(self.dtype).itemsize)
 
     @property
     def unpadded_shape(self) -> tuple[int, ...]:

@@ -26,12 +26,13 @@ from ._errors import (
     InvalidConfiguration,
     InvalidType,
     InvalidValue,
+    LibraryMissing,
     NotImplemented,  # noqa: A004 - the API's name
     PackageNotFound,
     Pending,
     UnknownError,
 )
-from ._native import Connection, Context, Model, ModelInstance, Object
+from ._objects import Connection, Context, Model, ModelInstance, Object
 from ._select import select_devices
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ __all__ = [
     "InvalidConfiguration",
     "InvalidType",
     "InvalidValue",
+    "LibraryMissing",
     "Model",
     "ModelInstance",
     "NotImplemented",

@@ -54,8 +54,8 @@ void bind_connection(nb::module_& module) {
                                          "Cores reserved on one device. Made by Context.device_connect; freed by release(), the end of `with`, the "
                                          "garbage collector or the end of the process. Thread-safe.");
   bind_with(bound);
-  bound.def_prop_ro("context", [](const PyConnection& self) { return self.context; }, nb::sig("def context(self) -> Context"),
-                    "The context it was made by.");
+  bound.def_prop_ro(
+      "context", [](const PyConnection& self) { return self.context; }, nb::sig("def context(self) -> Context"), "The context it was made by.");
   bound.def_prop_ro("device", &device, nb::sig("def device(self) -> polymetis._device.DeviceInfo"), "The device, as it is now.");
   bound.def_prop_ro("cores", &cores, nb::sig("def cores(self) -> tuple[int, ...]"), "The numbers of the reserved cores, consecutive.");
   bound.def("release", &release, "Releases its instances and frees the cores; a run that is going on ends first. Again does nothing.");

@@ -14,7 +14,8 @@ using namespace nb::literals;
 namespace polymetis::python {
 namespace {
 
-constexpr const char* context_doc = R"(Everything starts here: lists devices, loads models, connects. One a process is enough; several share the reservations.
+constexpr const char* context_doc =
+    R"(Everything starts here: lists devices, loads models, connects. One a process is enough; several share the reservations.
 
 topology: file that describes the virtual cards (default: POLYMETIS_TOPOLOGY, else two PCIe cards).
 virtual: "auto" (virtual cards only where there is neither a real card nor the vendor's library), "always" or "never"
@@ -104,9 +105,7 @@ nb::list drivers(const PyContext& self) {
   return result;
 }
 
-nb::object run_directory(const PyContext& self) {
-  return nb::module_::import_("pathlib").attr("Path")(text(self.handle.run_directory().string()));
-}
+nb::object run_directory(const PyContext& self) { return nb::module_::import_("pathlib").attr("Path")(text(self.handle.run_directory().string())); }
 
 nb::object find(const PyContext& self, nb::handle device) {
   const DeviceSelector chosen = selector(device);
@@ -165,7 +164,8 @@ void bind_context(nb::module_& module) {
             "The drivers in the order of their devices, used or not, and why: for diagnosis.");
   bound.def_prop_ro("run_directory", &run_directory, nb::sig("def run_directory(self) -> pathlib.Path"),
                     "Where reservations and telemetry are shared with other processes.");
-  bound.def("find_device", &find, "device"_a.none(), nb::sig("def find_device(self, device: polymetis._types.Device) -> polymetis._device.DeviceInfo"),
+  bound.def("find_device", &find, "device"_a.none(),
+            nb::sig("def find_device(self, device: polymetis._types.Device) -> polymetis._device.DeviceInfo"),
             "The device that `device` names, as device_connect takes it. Raises InvalidArgument with what there is.");
   bound.def("configure_device", &configure, "device"_a.none(), "keywords"_a,
             nb::sig("def configure_device(self, device: polymetis._types.Device, **kwargs: polymetis._types.Property) -> bool"),

@@ -162,7 +162,7 @@ nb::list tensor_infos(const std::vector<TensorInfo>& tensors) {
   nb::list result;
   for (const TensorInfo& tensor : tensors) {
     result.append(make.get()(as_tuple(tensor.shape), nb::arg("name") = text(tensor.name), nb::arg("padding") = as_pairs(tensor.padding),
-                       nb::arg("scale") = tensor.scale, nb::arg("zero_point") = tensor.zero_point));
+                             nb::arg("scale") = tensor.scale, nb::arg("zero_point") = tensor.zero_point));
   }
   return result;
 }

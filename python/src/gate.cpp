@@ -15,13 +15,14 @@ constexpr auto longest_wait_at_exit = std::chrono::seconds(2);
 
 std::atomic<int> inside{0};
 std::atomic<bool> closed{false};
-std::thread::id closer;  // written before `closed`
+std::thread::id closer;            // written before `closed`
+thread_local int locked_here = 0;  // a thread that is inside may come back to where it is
 
 }  // namespace
 
 bool Gate::enter() noexcept {
   inside.fetch_add(1);
-  if (!closed.load() || closer == std::this_thread::get_id()) {
+  if (!closed.load() || closer == std::this_thread::get_id() || locked_here > 0) {
     return true;
   }
   inside.fetch_sub(1);
@@ -66,6 +67,7 @@ bool Unlocked::interrupted() noexcept {
 
 Locked::Locked() noexcept : entered_(Gate::enter()) {
   if (entered_) {
+    ++locked_here;
     state_ = PyGILState_Ensure();
   }
 }
@@ -73,6 +75,7 @@ Locked::Locked() noexcept : entered_(Gate::enter()) {
 Locked::~Locked() {
   if (entered_) {
     PyGILState_Release(state_);
+    --locked_here;
     Gate::leave();
   }
 }

@@ -4,6 +4,7 @@
 
 /// The interpreter's lock, and its end. A thread that asks for the lock while the interpreter ends is killed in the middle of C++ frames,
 /// so an exit handler closes the gate first, waits for those inside, and later comers are turned away.
+/// A callback that runs Python code on a thread of the host is inside until it returns, whatever it calls.
 namespace polymetis::python {
 
 class Gate {

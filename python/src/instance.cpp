@@ -111,18 +111,22 @@ void bind_instance(nb::module_& module) {
                                        "A model on cores of a connection; runs one frame (or one batch) at a time. Made by "
                                        "Connection.load_model_instance. May be handed from thread to thread; two at once is an error.");
   bind_with(bound);
-  bound.def_prop_ro("context", [](const PyInstance& self) { return self.connection.is_valid() ? self.connection.attr("context") : nb::none(); },
-                    nb::sig("def context(self) -> Context"), "The context it belongs to.");
-  bound.def_prop_ro("connection", [](const PyInstance& self) { return self.connection; }, nb::sig("def connection(self) -> Connection"),
-                    "The connection it was made by.");
+  bound.def_prop_ro(
+      "context", [](const PyInstance& self) { return self.connection.is_valid() ? self.connection.attr("context") : nb::none(); },
+      nb::sig("def context(self) -> Context"), "The context it belongs to.");
+  bound.def_prop_ro(
+      "connection", [](const PyInstance& self) { return self.connection; }, nb::sig("def connection(self) -> Connection"),
+      "The connection it was made by.");
   bound.def_prop_ro("model", [](const PyInstance& self) { return self.model; }, nb::sig("def model(self) -> Model"), "The model it was made from.");
   bound.def("release", &release, "Takes the model off its cores; a run that is going on ends first. Again does nothing.");
-  bound.def("inputs", [](const PyInstance& self) { return tensors(self, &ModelInstance::inputs); },
-            nb::sig("def inputs(self) -> list[polymetis._tensor.TensorInfo]"),
-            "The tensors that run() takes; the leading dimension counts the instance's cores.");
-  bound.def("outputs", [](const PyInstance& self) { return tensors(self, &ModelInstance::outputs); },
-            nb::sig("def outputs(self) -> list[polymetis._tensor.TensorInfo]"),
-            "The tensors that run() fills; the leading dimension counts the instance's cores.");
+  bound.def(
+      "inputs", [](const PyInstance& self) { return tensors(self, &ModelInstance::inputs); },
+      nb::sig("def inputs(self) -> list[polymetis._tensor.TensorInfo]"),
+      "The tensors that run() takes; the leading dimension counts the instance's cores.");
+  bound.def(
+      "outputs", [](const PyInstance& self) { return tensors(self, &ModelInstance::outputs); },
+      nb::sig("def outputs(self) -> list[polymetis._tensor.TensorInfo]"),
+      "The tensors that run() fills; the leading dimension counts the instance's cores.");
   bound.def("run", &run, "inputs"_a, "outputs"_a,
             nb::sig("def run(self, inputs: typing.Sequence[polymetis._types.Tensor], outputs: typing.Sequence[polymetis._types.Tensor]) -> None"),
             "Runs one frame (or one batch) and blocks until the outputs are written; other threads run meanwhile.\n\n"

@@ -83,8 +83,9 @@ template <class Class>
 void bind_with(Class& bound) {
   namespace nb = nanobind;
   bound.def("__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> typing.Self"));
-  bound.def("__exit__", [](nb::handle self, const nb::args&) { self.attr("release")(); }, nb::sig("def __exit__(self, *exception: object) -> None"),
-            "Releases it.");
+  bound.def(
+      "__exit__", [](nb::handle self, const nb::args&) { self.attr("release")(); }, nb::sig("def __exit__(self, *exception: object) -> None"),
+      "Releases it.");
 }
 
 }  // namespace polymetis::python

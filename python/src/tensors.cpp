@@ -39,20 +39,38 @@ std::string type_of(const char* format, Py_ssize_t item_bytes) {
     return fmt::format("type '{}'", code);
   }
   switch (code.front()) {
-    case '?': return "bool";
-    case 'c': return "bytes";
-    case 'b': case 'h': case 'i': case 'l': case 'q': case 'n': return sized("int");
-    case 'B': case 'H': case 'I': case 'L': case 'Q': case 'N': return sized("uint");
-    case 'e': case 'f': case 'd': case 'g': return sized("float");
-    default: return fmt::format("type '{}'", code);
+    case '?':
+      return "bool";
+    case 'c':
+      return "bytes";
+    case 'b':
+    case 'h':
+    case 'i':
+    case 'l':
+    case 'q':
+    case 'n':
+      return sized("int");
+    case 'B':
+    case 'H':
+    case 'I':
+    case 'L':
+    case 'Q':
+    case 'N':
+      return sized("uint");
+    case 'e':
+    case 'f':
+    case 'd':
+    case 'g':
+      return sized("float");
+    default:
+      return fmt::format("type '{}'", code);
   }
 }
 
 template <class Place>
 [[noreturn]] void refuse(const Place& place, const std::string& found, const char* remedy) {
-  raise("InvalidArgument", fmt::format("{} {} '{}' needs C-contiguous int8 of shape {}; got {}. {}", place.direction, place.number,
-                                       place.border.name, tuple_of(place.border.shape.data(), static_cast<int>(place.border.shape.size())), found,
-                                       remedy));
+  raise("InvalidArgument", fmt::format("{} {} '{}' needs C-contiguous int8 of shape {}; got {}. {}", place.direction, place.number, place.border.name,
+                                       tuple_of(place.border.shape.data(), static_cast<int>(place.border.shape.size())), found, remedy));
 }
 
 constexpr const char* quantise_it = "Quantise it (q = round(x / scale + zero_point)), or view uint8 as int8 with .view(np.int8).";
@@ -114,8 +132,8 @@ template <class Place>
 void check_dlpack(const nb::ndarray<>& array, const Place& place) {
   std::vector<Py_ssize_t> shape(array.shape_ptr(), array.shape_ptr() + array.ndim());
   const bool int8 = array.dtype() == nb::dtype<std::int8_t>();
-  const std::string found = fmt::format("a DLPack array of {} and shape {}", int8 ? "int8" : "another type",
-                                        tuple_of(shape.data(), static_cast<int>(shape.size())));
+  const std::string found =
+      fmt::format("a DLPack array of {} and shape {}", int8 ? "int8" : "another type", tuple_of(shape.data(), static_cast<int>(shape.size())));
   if (array.device_type() != nb::device::cpu::value) {
     refuse(place, found + " on another device", "Move it to the CPU first.");
   }
@@ -166,8 +184,8 @@ void Held::clear() noexcept {
 void Held::add_all(const std::vector<Border>& borders, nb::handle given, const char* direction, std::vector<Argument>& to) {
   const bool sequence = PyList_Check(given.ptr()) || PyTuple_Check(given.ptr());
   if (!sequence && (PyObject_CheckBuffer(given.ptr()) || PyUnicode_Check(given.ptr()) || !PySequence_Check(given.ptr()))) {
-    raise("InvalidType", fmt::format("{}s are a list with one array for each tensor; got {}. Put it in a list.", direction,
-                                     Py_TYPE(given.ptr())->tp_name));
+    raise("InvalidType",
+          fmt::format("{}s are a list with one array for each tensor; got {}. Put it in a list.", direction, Py_TYPE(given.ptr())->tp_name));
   }
   const nb::object items = nb::steal(PySequence_Fast(given.ptr(), "a list is needed"));
   if (!items.is_valid()) {

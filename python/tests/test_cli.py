@@ -147,7 +147,8 @@ def test_a_closed_pipe_is_no_traceback():
 
 
 def test_listing_imports_nothing_heavy():
-    program = "import sys; from polymetis import cli; cli.main(['devices', '--json']); print([m for m in ('numpy', 'openvino', 'asyncio', 'rich') if m in sys.modules])"
+    heavy = ("numpy", "openvino", "asyncio", "rich")
+    program = f"import sys; from polymetis import cli; cli.main(['devices', '--json']); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
@@ -155,3 +156,19 @@ def test_listing_imports_nothing_heavy():
 def test_python_m_polymetis():
     done = subprocess.run([sys.executable, "-m", "polymetis", "--version"], capture_output=True, text=True, timeout=60, check=True)
     assert __version__ in done.stdout
+
+
+def test_doctor_sees_real_cards_on_the_bus(tmp_path):
+    from polymetis.cli.checks import hardware
+
+    (none,) = hardware(tmp_path)
+    assert (none.state, none.found.count("none")) == ("ok", 3)
+    device = tmp_path / "sys/bus/pci/devices/0000:01:00.0"
+    device.mkdir(parents=True)
+    (device / "vendor").write_text("0x1f9d\n")
+    (unloaded,) = hardware(tmp_path)
+    assert "0000:01:00.0" in unloaded.found
+    assert "kernel driver" in unloaded.remedy
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/metis-0-1-0").write_text("")
+    assert "vendor's library" in list(hardware(tmp_path))[1].remedy

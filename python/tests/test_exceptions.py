@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
+import sys
 
 import pytest
 from polymetis import _errors
@@ -41,3 +43,21 @@ def test_value_errors_are_value_errors():
     assert issubclass(ax.InvalidValue, ValueError)
     assert issubclass(ax.PackageNotFound, FileNotFoundError)
     assert str(ax.PackageNotFound("a sentence")) == "a sentence"
+
+
+def test_without_the_native_part_a_context_is_an_os_error_and_doctor_says_so():
+    program = """
+import sys
+sys.modules["polymetis._native"] = None
+from polymetis import cli
+from polymetis.axruntime import Context, ModelInstance, TensorInfo
+try:
+    Context()
+except OSError as error:
+    print(isinstance(error, RuntimeError), "polymetis doctor" in str(error))
+sys.exit(cli.main(["doctor"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.startswith("True True"), done.stderr
+    assert "cannot be loaded" in done.stdout
+    assert done.returncode == 1

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import itertools
+import re
+import sys
 import weakref
+from pathlib import Path
 
 import pytest
 from polymetis import axruntime as ax
@@ -134,3 +137,47 @@ def test_a_failed_construction_leaves_nothing(context, topology):
         ax.Context("positional")
     with pytest.raises(TypeError):
         ax.Connection()
+
+
+def test_runs_keep_nothing(instance, arrays):
+    inputs, outputs = arrays
+    before = [sys.getrefcount(thing) for thing in (inputs[0], outputs[0], inputs, instance)]
+    for _ in range(100):
+        instance.run(inputs, outputs)
+        with pytest.raises(ax.InvalidArgument):
+            instance.run(inputs, [outputs[0], outputs[0]])
+        with pytest.raises(ax.InvalidArgument):
+            instance.run(inputs, [bytes(3)])
+    assert [sys.getrefcount(thing) for thing in (inputs[0], outputs[0], inputs, instance)] == before
+
+
+def test_nothing_grows(topology, package, arrays):
+    from conftest import INSTANT
+
+    file = topology(INSTANT)
+
+    def round_trip():
+        with ax.Context(topology=file) as context, context.device_connect() as connection:
+            instance = connection.load_model_instance(context.load_model(package))
+            instance.run(*arrays)
+            instance.run_async(*arrays).result(timeout=5)
+            with pytest.raises(ax.Error):
+                context.load_model("/nowhere")
+
+    def descriptors():
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    for _ in range(20):
+        round_trip()
+    gc.collect()
+    files, objects, resident = descriptors(), len(gc.get_objects()), resident_kib()
+    for _ in range(200):
+        round_trip()
+    gc.collect()
+    assert descriptors() <= files
+    assert len(gc.get_objects()) - objects < 100
+    assert resident_kib() - resident < 4096
+
+
+def resident_kib() -> int:
+    return int(re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())[1])

@@ -246,16 +246,37 @@ if __name__ == "__main__":
     assert done.stdout.strip() == "[0, 0]", done.stderr
 
 
-def test_a_full_run_directory_is_an_error(context, own_run_directory, tmp_path):
+def test_a_full_run_directory_is_a_connection_error(context, own_run_directory, tmp_path):
+    program = """
+import resource
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    ax.Context(topology=sys.argv[1]).device_connect()
+except ConnectionError as error:
+    print(error, file=sys.stderr)
+    sys.exit(7)
+"""
+    status, _, err = run(program, tmp_path / "cards.toml")
+    assert status == 7, err
+    assert str(own_run_directory) in err
+
+
+def test_a_run_directory_that_cannot_be_written_is_a_connection_error(context, tmp_path):
     locked = tmp_path / "read-only"
     locked.mkdir()
     locked.chmod(0o500)
-    program = "os.setgid(65534); os.setuid(65534)\ntry:\n    ax.Context(topology=sys.argv[1], run_directory=sys.argv[2]).device_connect()\nexcept ConnectionError as error:\n    say(error)\n"
-    if os.getuid() != 0:
-        program = program.partition("\n")[2]
-    for folder in (tmp_path, *list(tmp_path.parents)[:3]):
-        if folder.owner() == "root" and str(folder) not in ("/", "/tmp"):
+    program = """
+if os.getuid() == 0:
+    os.setgid(65534); os.setuid(65534)
+try:
+    ax.Context(run_directory=sys.argv[1]).device_connect()
+except ConnectionError as error:
+    say(error)
+"""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and len(folder.parts) > 2:
             folder.chmod(0o755)
-    status, out, err = run(program, tmp_path / "cards.toml", locked)
+    status, out, err = run(program, locked)
     assert "read-only" in out, err
     assert status == 0

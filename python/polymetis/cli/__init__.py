@@ -1,4 +1,7 @@
-"""The command `polymetis`. A subcommand is a module with `add_arguments(parser)` and `run(arguments) -> exit status`, imported only when it is asked for."""
+"""The command `polymetis`.
+
+A subcommand is a module with `add_arguments(parser)` and `run(arguments) -> exit status`, imported only when it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,10 @@ def _general_parser() -> argparse.ArgumentParser:
 def _missing(name: str, command: Command, error: ModuleNotFoundError) -> int:
     if not command.extra or (error.name or "").partition(".")[0] == "polymetis":
         raise error
-    print(f"polymetis {name}: needs the Python package {error.name}, which is not installed; run: pip install 'polymetis[{command.extra}]'", file=sys.stderr)
+    print(
+        f"polymetis {name}: needs the Python package {error.name}, which is not installed; run: pip install 'polymetis[{command.extra}]'",
+        file=sys.stderr,
+    )
     return 1
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ENGINE = "2026.4.1"
 VARIABLES = ("POLYMETIS_VIRTUAL", "POLYMETIS_TOPOLOGY", "POLYMETIS_RUN_DIR", "XDG_RUNTIME_DIR", "AXELERA_RUNTIME_DIR", "AXELERA_DEVICE_DIR")
+VENDOR = "0x1f9d"
 INT8_FEATURES = ("amx_int8", "avx512_vnni", "avx_vnni", "avx2", "i8mm", "asimddp", "asimd")
 FAST_FEATURES = ("amx_int8", "avx512_vnni", "avx_vnni", "i8mm", "asimddp")
 FILES_FOR_MANY_CARDS = 1024
@@ -62,7 +63,9 @@ def versions() -> Iterator[Finding]:
             "Both hold the same files; uninstall one of them and install the other again.",
         )
     else:
-        yield Finding("versions", "axelera.runtime", f"polymetis-axelera {provider}" if provider else f"axelera-runtime {vendor}" if vendor else "not installed")
+        yield Finding(
+            "versions", "axelera.runtime", f"polymetis-axelera {provider}" if provider else f"axelera-runtime {vendor}" if vendor else "not installed"
+        )
 
 
 def processor() -> Iterator[Finding]:
@@ -71,11 +74,19 @@ def processor() -> Iterator[Finding]:
     yield Finding("processor", "CPUs", f"{usable} usable of {os.cpu_count()}")
     present = [feature for feature in INT8_FEATURES if feature in _processor_flags()]
     fast = any(feature in FAST_FEATURES for feature in present)
-    remedy = "" if fast else "Virtual cards compute int8 without instructions made for it: right, but several times slower than a CPU with VNNI would."
+    remedy = (
+        "" if fast else "Virtual cards compute int8 without instructions made for it: right, but several times slower than a CPU with VNNI would."
+    )
     yield Finding("processor", "int8", ", ".join(present) or "nothing for int8", "ok" if fast else "note", remedy)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     low = 0 <= files < FILES_FOR_MANY_CARDS
-    yield Finding("processor", "open files", str(files), "note" if low else "ok", f"For many cards allow more: ulimit -n {FILES_FOR_MANY_CARDS * 10}" if low else "")
+    yield Finding(
+        "processor",
+        "open files",
+        str(files),
+        "note" if low else "ok",
+        f"For many cards allow more: ulimit -n {FILES_FOR_MANY_CARDS * 10}" if low else "",
+    )
 
 
 def environment() -> Iterator[Finding]:
@@ -89,12 +100,18 @@ def environment() -> Iterator[Finding]:
 
 def cards(topology: Path | None, virtual: str | None) -> Iterator[Finding]:
     """Run directory, drivers, devices."""
-    from ..axruntime import Context, Error
+    from ..axruntime import ConnectionError, Context, Error, LibraryMissing  # noqa: A004 - the API's name
 
+    yield from hardware()
     try:
         context = Context(topology=topology, virtual=virtual)  # type: ignore[arg-type]
-    except OSError as error:
-        yield Finding("cards", "context", str(error), "problem", "Make one of the folders writable, or name one with POLYMETIS_RUN_DIR.")
+    except LibraryMissing as error:
+        yield Finding(
+            "cards", "library", str(error), "problem", f"Install what is missing: pip install --force-reinstall polymetis openvino=={ENGINE}"
+        )
+        return
+    except ConnectionError as error:
+        yield Finding("cards", "run directory", str(error), "problem", "Make one of the folders writable, or name one with POLYMETIS_RUN_DIR.")
         return
     except Error as error:
         yield Finding("cards", "context", str(error), "problem", "Mend what the text names.")
@@ -103,6 +120,31 @@ def cards(topology: Path | None, virtual: str | None) -> Iterator[Finding]:
         yield from _run_directory(context)
         yield from _drivers(context)
         yield from _devices(context)
+
+
+def hardware(root: Path = Path("/")) -> Iterator[Finding]:
+    """Real cards, seen without a driver of ours: on the bus, as device nodes, and their vendor's software."""
+    cards = sorted(device.parent.name for device in root.glob("sys/bus/pci/devices/*/vendor") if _word(device) == VENDOR)
+    nodes = sorted(node.name for node in root.glob("dev/metis-*"))
+    software = sorted(str(folder) for folder in root.glob("opt/axelera/runtime*"))
+    found = (
+        f"on the PCI bus: {', '.join(cards) or 'none'}; device nodes: {', '.join(nodes) or 'none'}; vendor's runtime: {', '.join(software) or 'none'}"
+    )
+    if cards and not nodes:
+        yield Finding("cards", "real cards", found, "note", "A card is there without a device node: its kernel driver is not loaded.")
+    else:
+        yield Finding("cards", "real cards", found)
+    if nodes and not software:
+        yield Finding(
+            "cards", "vendor's runtime", "not found in /opt/axelera", "note", "Real cards are reached through the vendor's library: install it."
+        )
+
+
+def _word(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _run_directory(context: Context) -> Iterator[Finding]:

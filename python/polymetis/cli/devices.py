@@ -59,7 +59,7 @@ def described(context: Context, place: int, device: DeviceInfo) -> dict[str, Any
         "not_usable_because": device.not_usable_because,
         "origin": device.origin,
         "configuration": context.read_device_configuration(device) if not device.not_usable_because else {},
-        "cores": [{"core": number, **vars(core)} for number, core in enumerate(device.cores)],
+        "cores": [{"core": number, **core._asdict()} for number, core in enumerate(device.cores)],
     }
 
 
