@@ -114,7 +114,12 @@ def test_the_report_names_pictures_figures_and_what_was_cut(package):
     assert report["figures"]["signal_to_noise_db"] > 20 and report["figures"]["speed_pairs"] == 1
     assert [o.split()[0] for o in report["outside_the_card"]["operators"]] == ["Transpose", "Reshape", "Sigmoid"]
     assert report["outside_the_card"]["greatest_difference_of_the_cut"] < 1e-4
+    arithmetic = report["arithmetic"]
+    assert (arithmetic["int8_operators"], arithmetic["inexact_here"]) == (2, [])
+    assert arithmetic["figures_in_exact_arithmetic"]["signal_to_noise_db"] > 20
+    assert report["misses"] == report["speed_misses"] == [] and report["computer"]["cpu"]
     page = (package / "report.html").read_text()
+    assert "All 2 int8 operators compute exactly" in page
     assert "signal_to_noise_db" in page and "http" not in page and 'src="data:' in page
 
 

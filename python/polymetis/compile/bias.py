@@ -17,8 +17,8 @@ from .weights import int8_weights
 def correct_biases(body: ov.Model, quantised: ov.Model, samples: Sequence[dict[str, np.ndarray]], tick: Callable[[], None]) -> None:
     """Adds to the biases of `quantised` (NNCF's, of `body`) what rounding weights and activations takes from each channel's mean.
 
-    Each operator is given the float network's activations, quantised, so the corrections do not depend on each other. NNCF's own fast correction puts
-    the *mean* activation through the quantiser instead, which costs a pose network a third of its accuracy; its accurate one is slower and no better.
+    Each operator is given the float network's activations, quantised, so the corrections do not depend on each other. NNCF's fast correction puts the
+    *mean* activation through the quantiser instead: a pose network's points were then off by 3.7 % instead of 1.8.
     """
     names = [n.get_friendly_name() for n in quantised.get_ordered_ops() if int8_weights(n) is not None]
     if not names:

@@ -115,9 +115,9 @@ def find_tail(nodes: list[ov.Node]) -> list[ov.Node]:
             continue
         name = node.get_friendly_name()
         following = consumers(node)
-        if following and all(c.get_type_name() == "Result" or c.get_friendly_name() in names for c in following):
-            if kind in OUTSIDE or name in late:
-                names.add(name)
+        ends = following and all(c.get_type_name() == "Result" or c.get_friendly_name() in names for c in following)
+        if ends and (kind in OUTSIDE or name in late):
+            names.add(name)
     for node in nodes:  # what a card does itself goes back to it, first operators first
         if node.get_friendly_name() in names and node.get_friendly_name() not in late and belongs_to_card(node, names):
             names.discard(node.get_friendly_name())

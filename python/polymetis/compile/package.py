@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -151,13 +150,13 @@ def write_atomically(target: Path, fill: Callable[[Path], None]) -> None:
         raise CompileError(f"{target}: asked to write a package there, but {error.strerror}; choose another -o DIR.") from error
     try:
         fill(fresh)
-        os.chmod(fresh, 0o755)
+        fresh.chmod(0o755)
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-            os.rename(target, old / "package")
-            os.rename(fresh, target)
+            target.rename(old / "package")
+            fresh.rename(target)
             shutil.rmtree(old)
         else:
-            os.rename(fresh, target)
+            fresh.rename(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -13,8 +13,9 @@ from onnx import TensorProto
 from .border import BorderTensor
 from .channels import Parts
 from .errors import CompileError
+from .onnx_builder import TYPES, Builder
 from .ssd import SsdOptions, add_decoder
-from .tail import TYPES, Builder, translate
+from .tail import translate
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--downloads", type=Path, default=DEFAULT_DOWNLOADS, help="folder of fetched files (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the reports as JSON")
     options = parser.parse_args(arguments)
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     try:
         folders = [options.recipes / n for n in options.names] or find_recipes(options.recipes)
         reports = compile_all(folders, options.downloads, options.target, console, lambda r: console.print(summary(r)))

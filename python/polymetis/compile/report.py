@@ -15,8 +15,7 @@ def write(directory: Path, work: Work, model: dict, mark: str, versions: dict[st
     """Writes both files; answers report.json's content."""
     options = work.options
     here = computer.describe()
-    speed = {k: v for k, v in options.bounds.items() if k.startswith("speed_")} if options.speed_pairs else {}
-    accuracy = {k: v for k, v in options.bounds.items() if not k.startswith("speed_")}
+    misses, speed_misses = judged(work.figures, options.bounds, computer.int8_limit(here))
     value = {
         "name": options.name,
         "task": options.task,
@@ -28,8 +27,8 @@ def write(directory: Path, work: Work, model: dict, mark: str, versions: dict[st
         "source": options.provenance,
         "figures": work.figures,
         "bounds": options.bounds,
-        "misses": measure.misses(work.figures, accuracy),
-        "speed_misses": [because(m, computer.int8_limit(here)) for m in measure.misses(work.figures, speed)],
+        "misses": misses,
+        "speed_misses": speed_misses,
         "arithmetic": work.arithmetic,
         "outside_the_card": {
             "operators": list(work.cut),
@@ -62,8 +61,12 @@ def dropped(work: Work) -> list[int]:
     return [] if kept is None else [i for i in range(len(work.original.outputs)) if i not in kept]
 
 
-def because(miss: str, reason: str) -> str:
-    return f"{miss}; {reason}" if reason else miss
+def judged(figures: dict, bounds: dict[str, float], reason: str) -> tuple[list[str], list[str]]:
+    """What is missed of accuracy, and of speed, which is a matter of the computer: `reason` says why it may be slow, '' knows none."""
+    speed = {k: v for k, v in bounds.items() if k.startswith("speed_")}
+    accuracy = {k: v for k, v in bounds.items() if k not in speed}
+    slow = measure.misses(figures, speed) if "speed_pairs" in figures else []
+    return measure.misses(figures, accuracy), [f"{m}; {reason}" if reason else m for m in slow]
 
 
 def summary(report: dict) -> str:

@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 
-from .tail import Builder
+from .onnx_builder import Builder
 
 
 @dataclass(frozen=True)
