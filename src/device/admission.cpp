@@ -35,19 +35,18 @@ Status does_not_fit(const DeviceDescription& device, std::uint64_t taken, const 
 
 }  // namespace
 
-Expected<std::unique_ptr<CoreLease>> lock_patiently(Reservations& reservations, Host& host) {
-  const TimePoint end = host.now() + longest_wait;
+Expected<std::unique_ptr<CoreLease>> lock_patiently(Reservations& reservations) {
+  const auto end = std::chrono::steady_clock::now() + longest_wait;
   for (;;) {
     auto lock = reservations.lock_configuration();
-    if (lock || lock.error().code() != Code::device_in_use || host.now() >= end) return lock;
+    if (lock || lock.error().code() != Code::device_in_use || std::chrono::steady_clock::now() >= end) return lock;
     Latch never;
-    host.wait(never, host.now() + between_attempts);
+    never.wait_until(std::chrono::steady_clock::now() + between_attempts);
   }
 }
 
-Expected<std::shared_ptr<CoreMeter>> admit(const DeviceDescription& device, Reservations& reservations, TelemetryPage& page, const Demand& demand,
-                                           Host& host) {
-  const auto lock = TRY(lock_patiently(reservations, host));
+Expected<std::shared_ptr<CoreMeter>> admit(const DeviceDescription& device, Reservations& reservations, TelemetryPage& page, const Demand& demand) {
+  const auto lock = TRY(lock_patiently(reservations));
   if (device.memory_bytes != 0) {
     const auto counters = page.read();
     std::uint64_t taken = 0;
@@ -58,8 +57,8 @@ Expected<std::shared_ptr<CoreMeter>> admit(const DeviceDescription& device, Rese
   }
   auto meter = page.meter(demand.cores, demand.model_hash, demand.memory_bytes);
   if (!meter) {
-    return failure(Code::internal_error, fmt::format("{} has no cores {} to {} to meter", device.name, demand.cores.first,
-                                                     demand.cores.first + demand.cores.count - 1));
+    return failure(Code::internal_error,
+                   fmt::format("{} has no cores {} to {} to meter", device.name, demand.cores.first, demand.cores.first + demand.cores.count - 1));
   }
   return meter;
 }

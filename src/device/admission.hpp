@@ -9,8 +9,9 @@
 
 namespace polymetis::device {
 
-/// As `Reservations::lock_configuration`, which others hold for a moment only: asked again for a second. Turns `host` meanwhile. Thread-safe.
-Expected<std::unique_ptr<CoreLease>> lock_patiently(Reservations& reservations, Host& host);
+/// As `Reservations::lock_configuration`, which others hold for a moment only: asked again for a second, in real time as other processes are.
+/// Thread-safe.
+Expected<std::unique_ptr<CoreLease>> lock_patiently(Reservations& reservations);
 
 /// What a model wants of a card.
 struct Demand {
@@ -24,7 +25,6 @@ struct Demand {
 /// holds the device's configuration lock for the moment, and waits a second for it at most. Thread-safe.
 /// Errors: `runtime_error` it does not fit, with what the card has, who has taken how much and what is wanted; those of
 /// `Reservations::lock_configuration`; `internal_error` no such cores.
-Expected<std::shared_ptr<CoreMeter>> admit(const DeviceDescription& device, Reservations& reservations, TelemetryPage& page, const Demand& demand,
-                                           Host& host);
+Expected<std::shared_ptr<CoreMeter>> admit(const DeviceDescription& device, Reservations& reservations, TelemetryPage& page, const Demand& demand);
 
 }  // namespace polymetis::device

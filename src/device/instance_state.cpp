@@ -220,8 +220,7 @@ void InstanceState::let_go() noexcept {
   StatePool::get().give(this);
 }
 
-InstanceState* InstanceState::make(std::unique_ptr<DriverInstance> inner, Host& host, std::shared_ptr<CoreMeter> meter,
-                                   std::shared_ptr<void> lease) {
+InstanceState* InstanceState::make(std::unique_ptr<DriverInstance> inner, Host& host, std::shared_ptr<CoreMeter> meter, std::shared_ptr<void> lease) {
   InstanceTraits traits = inner->traits();
   traits.depth = std::clamp(traits.depth, 1U, most_places);
   InstanceState* const state = StatePool::get().take(traits.depth);

@@ -58,9 +58,10 @@ Status AsyncQueue::enter(std::span<const Argument> inputs, std::span<const Argum
 Expected<AsyncQueue::Frame*> AsyncQueue::take_free() {
   const base::MutexLock lock(mutex_);
   if (taken_ == limits_.inflight + limits_.pending) {
-    return failure(Code::pending, fmt::format("run_async: the queue is full ({} at the device and {} waiting, as max_inflight and max_pending say): wait "
-                                              "for a callback",
-                                              limits_.inflight, limits_.pending));
+    return failure(Code::pending,
+                   fmt::format("run_async: the queue is full ({} at the device and {} waiting, as max_inflight and max_pending say): wait "
+                               "for a callback",
+                               limits_.inflight, limits_.pending));
   }
   Frame* frame = free_.pop();
   if (frame == nullptr) frame = frames_.emplace_back(std::make_unique<Frame>(*this, border_)).get();

@@ -80,7 +80,7 @@ class AsyncQueue {
   base::Mutex mutex_;
   std::vector<std::unique_ptr<Frame>> frames_ GUARDED_BY(mutex_);
   Line free_ GUARDED_BY(mutex_), waiting_ GUARDED_BY(mutex_), ended_ GUARDED_BY(mutex_);
-  std::size_t taken_ GUARDED_BY(mutex_) = 0;     // frames that are not free
+  std::size_t taken_ GUARDED_BY(mutex_) = 0;  // frames that are not free
   std::size_t at_device_ GUARDED_BY(mutex_) = 0;
   bool pumping_ GUARDED_BY(mutex_) = false;
   bool delivering_ GUARDED_BY(mutex_) = false;

@@ -41,7 +41,7 @@ Expected<Readiness> Context::configure_device(const DeviceSelector& selector, co
     const auto devices = TRY(ContextAccess::devices(*this));
     const auto device = TRY(devices->open(TRY(devices->find(selector))));
     const base::MutexLock one(runtime::one_at_a_time());
-    const auto lock = TRY(device::lock_patiently(device->reservations(), device->host()));
+    const auto lock = TRY(device::lock_patiently(device->reservations()));
     const Configuration current = TRY(configuration_of(*devices, *device));
     const Configuration wanted = TRY(runtime::configuration_with(current, properties, device->description()));
     if (wanted == current) return or_forget(*devices, *device, device->ready());

@@ -12,19 +12,22 @@
 namespace polymetis {
 
 using runtime::at_border;
-using runtime::ContextAccess;
 using runtime::ConnectionParts;
+using runtime::ContextAccess;
 using runtime::Devices;
 using runtime::ListedDevice;
 
 namespace {
 
 Status too_many_cores(std::size_t asked, const DeviceDescription& device) {
-  return {Code::invalid_argument, fmt::format("num_sub_devices > available: {} cores were asked for and {} has {}", asked, device.name, device.core_count)};
+  return {Code::invalid_argument,
+          fmt::format("num_sub_devices > available: {} cores were asked for and {} has {}", asked, device.name, device.core_count)};
 }
 
+/// Connecting happens one at a time in a process. Nothing is logged meanwhile: a logger may connect.
 Expected<std::shared_ptr<ConnectionParts>> connect_to(Devices& devices, const ListedDevice& device, std::size_t cores) {
   if (cores > device.description.core_count) return Unexpected(too_many_cores(cores, device.description));
+  const base::MutexLock lock(runtime::one_at_a_time());
   const auto open = TRY(devices.open(device));
   std::shared_ptr<device::CoreLease> lease = TRY(open->reservations().reserve(static_cast<unsigned>(cores)));
   return std::make_shared<ConnectionParts>(device, open, std::move(lease));
@@ -39,7 +42,9 @@ Status none_would_do(std::size_t cores, const std::vector<std::pair<std::string,
   Code code = failures.back().second.code();
   if (std::all_of(failures.begin(), failures.end(), is(Code::invalid_argument))) code = Code::invalid_argument;
   if (std::any_of(failures.begin(), failures.end(), is(Code::device_in_use))) code = Code::device_in_use;
-  std::string text = fmt::format("num_sub_devices > available: no device has {} consecutive cores free", cores);
+  const bool short_of_cores = code == Code::invalid_argument || code == Code::device_in_use;
+  std::string text =
+      short_of_cores ? fmt::format("num_sub_devices > available: no device has {} consecutive cores free", cores) : "no device could be connected to";
   for (const auto& [name, status] : failures) text += fmt::format("; {}: {}", name, status.to_string());
   return {code, text};
 }
@@ -74,7 +79,6 @@ Expected<Connection> Context::device_connect(const DeviceSelector& selector, std
     const auto impl = TRY(ContextAccess::impl(*this));
     TRY(runtime::check_connect_properties(properties));
     if (num_sub_devices == 0) return failure(Code::invalid_argument, "device_connect was asked for 0 sub-devices: at least 1 core is needed");
-    const base::MutexLock lock(runtime::one_at_a_time());
     const bool any = std::holds_alternative<std::monostate>(selector);
     auto parts = any ? TRY(connect_to_any(*impl->devices, num_sub_devices, *impl->log))
                      : TRY(connect_to(*impl->devices, TRY(impl->devices->find(selector)), num_sub_devices));
@@ -102,8 +106,9 @@ bool Connection::Impl::begin_release() noexcept {
 void Connection::Impl::end_release() noexcept {
   for (const auto& instance : releasing) instance->end_release();
   releasing.clear();
+  std::shared_ptr<ConnectionParts> last;  // let go of with no lock held: it may close the device
   const base::MutexLock lock(mutex);
-  parts_now.reset();
+  last.swap(parts_now);
 }
 
 Expected<DeviceInfo> Connection::device() const {

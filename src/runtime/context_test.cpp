@@ -9,8 +9,6 @@ namespace {
 
 class ContextTest : public World {};
 
-bool says(const Status& status, std::string_view text) { return status.to_string().find(text) != std::string::npos; }
-
 TEST_F(ContextTest, ListsDevicesWithWhoUsesThem) {
   const Connection connection = connect(3);
   const auto devices = context.list_devices();
@@ -157,6 +155,14 @@ TEST_F(ContextTest, LoggerGetsWhatItAskedFor) {
   context.set_logger(LogLevel::info, nullptr);
   context.log(LogLevel::error, "nobody hears");
   EXPECT_EQ(messages.size(), 1U);
+}
+
+TEST_F(ContextTest, ALoggerMayConnect) {
+  control->devices[0].not_usable_because = "its firmware is too old";
+  unsigned connected = 0;
+  context.set_logger(LogLevel::warning, [&](LogLevel, const char*) { connected += context.device_connect(std::size_t{1}) ? 1 : 0; });
+  EXPECT_TRUE(context.device_connect());
+  EXPECT_EQ(connected, 1U);
 }
 
 TEST_F(ContextTest, ADriverThatCannotListIsLeftOutWithAWarning) {

@@ -1,14 +1,13 @@
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/log.hpp"
 #include "base/mutex.hpp"
+#include "runtime/change_hub.hpp"
 #include "runtime/driver_choice.hpp"
 #include "runtime/open_device.hpp"
 
@@ -19,22 +18,6 @@ struct ListedDevice {
   DeviceDescription description;
   std::string driver_name;
   std::shared_ptr<Driver> driver;
-};
-
-/// Passes changes of devices on to who listens. Drivers hold it, so that none is ever freed under its own feet. Thread-safe.
-class ChangeHub {
- public:
-  using Listener = std::function<void(const DeviceChange&)>;
-
-  [[nodiscard]] std::shared_ptr<void> add(Listener listener);
-  void changed(const DeviceChange& change);
-  /// Whether `device` was lost since the last call.
-  [[nodiscard]] bool take_lost(const std::string& device);
-
- private:
-  base::Mutex mutex_;
-  std::vector<std::weak_ptr<Listener>> listeners_ GUARDED_BY(mutex_);
-  std::set<std::string> lost_ GUARDED_BY(mutex_);
 };
 
 /// The devices of a context: its drivers, what they list, what is open of it. Thread-safe.

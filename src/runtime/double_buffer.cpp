@@ -57,7 +57,8 @@ Status DoubleBuffer::take_result(const RunOptions& options, Status& failed) {
   if (frame.status.ok()) {
     copy(frame.outputs, caller_.outputs());
   } else {
-    failed = Status(frame.status.code(), "the run before the last, whose result this one gives, failed (this run's own frame was taken)", frame.status);
+    failed =
+        Status(frame.status.code(), "the run before the last, whose result this one gives, failed (this run's own frame was taken)", frame.status);
   }
   return {};
 }

@@ -47,7 +47,8 @@ Expected<VirtualCards> virtual_cards_policy(const std::optional<VirtualCards>& a
   return failure(Code::value_error, fmt::format("POLYMETIS_VIRTUAL is '{}'; allowed are auto, always and never", text));
 }
 
-Expected<std::vector<ChosenDriver>> choose_drivers(std::span<const DriverFactory* const> factories, VirtualCards policy, const DriverOptions& options) {
+Expected<std::vector<ChosenDriver>> choose_drivers(std::span<const DriverFactory* const> factories, VirtualCards policy,
+                                                   const DriverOptions& options) {
   std::vector<ChosenDriver> chosen;
   std::string real_driver;
   for (const DriverFactory* const factory : factories) {

@@ -22,6 +22,7 @@ Expected<VirtualCards> virtual_cards_policy(const std::optional<VirtualCards>& a
 /// Makes the drivers that `policy` allows. Real ones that cannot be made are not used; automatic: virtual cards only where there is neither a
 /// vendor's library nor a card (a real driver that answers anything but `not_implemented`).
 /// Errors: those of a virtual driver's `create` and `list` (a bad topology).
-Expected<std::vector<ChosenDriver>> choose_drivers(std::span<const DriverFactory* const> factories, VirtualCards policy, const DriverOptions& options);
+Expected<std::vector<ChosenDriver>> choose_drivers(std::span<const DriverFactory* const> factories, VirtualCards policy,
+                                                   const DriverOptions& options);
 
 }  // namespace polymetis::runtime

@@ -14,7 +14,8 @@ Status bad(const Border::Side& side, std::size_t index, const std::string& what)
 }
 
 Status wrong_count(const Border::Side& side, std::size_t found) {
-  return {Code::invalid_argument, fmt::format("run wants {} {}{}: {} were given", side.tensors.size(), side.noun, side.tensors.size() == 1 ? "" : "s", found)};
+  return {Code::invalid_argument,
+          fmt::format("run wants {} {}{}: {} were given", side.tensors.size(), side.noun, side.tensors.size() == 1 ? "" : "s", found)};
 }
 
 bool overlap(const Buffer& a, const Buffer& b) noexcept { return a.data < b.data + b.size_bytes && b.data < a.data + a.size_bytes; }
@@ -57,7 +58,8 @@ Expected<FrameBuffers::Change> FrameBuffers::set_side(const Border::Side& side, 
   Change change = Change::none;
   for (std::size_t i = 0; i < buffers.size(); ++i) {
     const Argument& argument = arguments[i];
-    const bool plain = argument.data != nullptr && argument.offset_bytes == 0 && (argument.size_bytes == 0 || argument.size_bytes == buffers[i].size_bytes);
+    const bool plain =
+        argument.data != nullptr && argument.offset_bytes == 0 && (argument.size_bytes == 0 || argument.size_bytes == buffers[i].size_bytes);
     if (plain && argument.data == buffers[i].data) continue;
     change = Change::some;
     if (Status status = set_one(side, i, argument, buffers[i], access); !status.ok()) return Unexpected(std::move(status));
@@ -68,8 +70,9 @@ Expected<FrameBuffers::Change> FrameBuffers::set_side(const Border::Side& side, 
 Status FrameBuffers::set_one(const Border::Side& side, std::size_t index, const Argument& argument, Buffer& buffer, Mapped access) {
   if (argument.offset_bytes != 0) return bad(side, index, fmt::format("has an offset of {} bytes; offsets must be 0", argument.offset_bytes));
   if (argument.size_bytes != 0 && argument.size_bytes != buffer.size_bytes) {
-    return bad(side, index, fmt::format("wants {} bytes (shape {}): {} were given", buffer.size_bytes, fmt::join(side.tensors[index].shape, "x"),
-                                        argument.size_bytes));
+    return bad(
+        side, index,
+        fmt::format("wants {} bytes (shape {}): {} were given", buffer.size_bytes, fmt::join(side.tensors[index].shape, "x"), argument.size_bytes));
   }
   if (argument.data != nullptr) {
     buffer.data = static_cast<std::byte*>(argument.data);

@@ -59,8 +59,8 @@ Status ModelInstance::Impl::run(std::span<const Argument> inputs, std::span<cons
 
 Status ModelInstance::Impl::run_inside(std::span<const Argument> inputs, std::span<const Argument> outputs, const RunOptions& options) {
   if (gate_.any_queued()) TRY(wait_for_queued(options));
-  Status status = double_buffer_ ? double_buffer_->run(*parts_.instance, inputs, outputs, options)
-                                 : blocking_.run(*parts_.instance, inputs, outputs, options);
+  Status status =
+      double_buffer_ ? double_buffer_->run(*parts_.instance, inputs, outputs, options) : blocking_.run(*parts_.instance, inputs, outputs, options);
   if (parts_.settings.host_profiling && status.ok()) report(double_buffer_ ? double_buffer_->stamps() : blocking_.stamps());
   return status;
 }
@@ -75,8 +75,8 @@ Status ModelInstance::Impl::wait_for_queued(const RunOptions& options) {
 
 void ModelInstance::Impl::report(const Stamps& stamps) const {
   const auto us = [](Duration duration) { return std::chrono::duration<double, std::micro>(duration).count(); };
-  log_.format(LogLevel::debug, "profile of '{}' on {}: queue {:.1f} us, input {:.1f}, compute {:.1f}, output {:.1f}, total {:.1f}", parts_.model->name,
-              parts_.device_name, us(stamps.input_started - stamps.queued), us(stamps.compute_started - stamps.input_started),
+  log_.format(LogLevel::debug, "profile of '{}' on {}: queue {:.1f} us, input {:.1f}, compute {:.1f}, output {:.1f}, total {:.1f}",
+              parts_.model->name, parts_.device_name, us(stamps.input_started - stamps.queued), us(stamps.compute_started - stamps.input_started),
               us(stamps.compute_ended - stamps.compute_started), us(stamps.output_ended - stamps.compute_ended),
               us(stamps.output_ended - stamps.queued));
 }

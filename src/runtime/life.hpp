@@ -14,10 +14,15 @@
 namespace polymetis::runtime {
 
 inline Status made_before_fork(const char* noun) {
-  return {Code::invalid_argument, fmt::format("this {} was made before fork and belongs to the parent process: make a new Context in the child", noun)};
+  return {Code::invalid_argument,
+          fmt::format("this {} was made before fork and belongs to the parent process: make a new Context in the child", noun)};
 }
-inline Status was_released(const char* noun) { return {Code::invalid_argument, fmt::format("this {} has been released, or what it belongs to: make a new one", noun)}; }
-inline Status is_empty(const char* noun) { return {Code::invalid_argument, fmt::format("this {} names no object: it was default-constructed or moved from", noun)}; }
+inline Status was_released(const char* noun) {
+  return {Code::invalid_argument, fmt::format("this {} has been released, or what it belongs to: make a new one", noun)};
+}
+inline Status is_empty(const char* noun) {
+  return {Code::invalid_argument, fmt::format("this {} names no object: it was default-constructed or moved from", noun)};
+}
 
 /// Whether an object may be used. Thread-safe.
 class Life {

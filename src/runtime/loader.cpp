@@ -37,7 +37,7 @@ Expected<std::unique_ptr<device::Instance>> load_on(const std::shared_ptr<OpenDe
   const base::MutexLock lock(one_at_a_time());
   const Model& model = *request.model;
   const device::Demand demand{model.name, hash_of(model), request.cores, memory_bytes_of(model, request.rows)};
-  auto meter = TRY(device::admit(device->description(), device->reservations(), device->page(), demand, device->host()));
+  auto meter = TRY(device::admit(device->description(), device->reservations(), device->page(), demand));
   auto inner = TRY(device->load(request.model, {.cores = request.cores}));
   auto lease = std::make_shared<Lease>(Lease{device, request.lease});
   return std::make_unique<device::Instance>(std::move(inner), device->host(), std::move(meter), std::move(lease));

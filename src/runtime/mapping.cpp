@@ -62,7 +62,7 @@ void Mapping::swap(Mapping& other) noexcept {
 }
 
 Expected<Mapping> Mapping::make(int fd, std::size_t size_bytes, Mapped access) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) return bad(fd, fmt::format("is not open: {}", std::strerror(errno)));
   const std::uint64_t there = size_of(fd, status);
   if (there < size_bytes) return bad(fd, fmt::format("holds {} bytes, and the tensor has {}", there, size_bytes));

@@ -46,8 +46,9 @@ Border border_of(const Model& model, std::size_t rows, const LoadSettings& setti
 Expected<std::size_t> core_count_of(const Model& model, const LoadSettings& settings) {
   const std::size_t cores = settings.num_sub_devices != 0 ? settings.num_sub_devices : model.batch;
   if (cores % model.batch == 0) return cores;
-  return failure(Code::value_error, fmt::format("load_model_instance: the property num_sub_devices is '{}'; allowed is a multiple of {}, the batch of '{}', or 0",
-                                                cores, model.batch, model.name));
+  return failure(Code::value_error,
+                 fmt::format("load_model_instance: the property num_sub_devices is '{}'; allowed is a multiple of {}, the batch of '{}', or 0", cores,
+                             model.batch, model.name));
 }
 
 Expected<std::shared_ptr<CoresTaken>> take_cores(const std::shared_ptr<ConnectionParts>& parts, std::size_t count) {
@@ -75,8 +76,8 @@ Expected<ModelInstance> Connection::load_model_instance(const std::shared_ptr<co
       if (instance.error().code() == Code::connection_error) impl_->context->devices->forget(parts->device->description().name);
       return Unexpected(instance.error());
     }
-    auto loaded = std::make_shared<ModelInstance::Impl>(
-        ModelInstance::Impl::Parts{impl_, model, settings, border_of(*model, rows, settings), rows, *std::move(instance), parts->device->description().name});
+    auto loaded = std::make_shared<ModelInstance::Impl>(ModelInstance::Impl::Parts{impl_, model, settings, border_of(*model, rows, settings), rows,
+                                                                                   *std::move(instance), parts->device->description().name});
     if (!impl_->instances.add(loaded)) return Unexpected(runtime::was_released("Connection"));
     return ModelInstance(std::move(loaded));
   });

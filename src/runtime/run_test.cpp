@@ -1,12 +1,11 @@
-#include <fcntl.h>
-#include <sys/mman.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <thread>
 
 #include "base/thread_host.hpp"
-#include "base/unique_fd.hpp"
 #include "runtime/testing/world.hpp"
 
 namespace polymetis::runtime::testing {
@@ -15,8 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class RunTest : public World {};
-
-bool says(const Status& status, std::string_view text) { return status.to_string().find(text) != std::string::npos; }
 
 TEST_F(RunTest, GivesTheResultOfItsOwnFrame) {
   const ModelInstance instance = load(connect());
@@ -82,12 +79,12 @@ TEST_F(RunTest, UnknownKeysAndBadValuesAreRefusedBeforeAnythingIsLoaded) {
   const Connection connection = connect(4);
   EXPECT_EQ(connection.load_model_instance(model_of(), {{"batch", "1"}}).error().code(), Code::invalid_configuration);
   for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{{"double_buffer", "2"},
-                                                                                    {"num_sub_devices", "-1"},
-                                                                                    {"num_sub_devices", "1x"},
-                                                                                    {"num_sub_devices", ""},
-                                                                                    {"num_sub_devices", "99999999999999999999"},
-                                                                                    {"max_inflight", "0"},
-                                                                                    {"input_dmabuf", "yes"}}) {
+                                                                                   {"num_sub_devices", "-1"},
+                                                                                   {"num_sub_devices", "1x"},
+                                                                                   {"num_sub_devices", ""},
+                                                                                   {"num_sub_devices", "99999999999999999999"},
+                                                                                   {"max_inflight", "0"},
+                                                                                   {"input_dmabuf", "yes"}}) {
     const auto made = connection.load_model_instance(model_of(), {{key, value}});
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().code(), Code::value_error);
@@ -114,6 +111,34 @@ TEST_F(RunTest, AModelThatDoesNotFitTheCardIsRefusedWithTheNumbers) {
   EXPECT_TRUE(connection.load_model_instance(model_of(16, 1, half + 1)));
 }
 
+TEST_F(RunTest, MemoryIsSharedWithOtherProcesses) {
+  constexpr std::size_t half = std::size_t{1} << 29;
+  std::array<int, 2> ready{}, stop{};
+  ASSERT_EQ(::pipe(ready.data()), 0);
+  ASSERT_EQ(::pipe(stop.data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const Context own = make_context();
+    const Connection connection = *own.device_connect();
+    const auto instance = connection.load_model_instance(model_of(16, 1, half));
+    char byte = instance ? 'y' : 'n';
+    static_cast<void>(::write(ready[1], &byte, 1) + ::read(stop[0], &byte, 1));
+    ::_exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  EXPECT_EQ(byte, 'y');
+  const Connection connection = connect();
+  const auto refused = connection.load_model_instance(model_of(16, 1, half + 1));
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(says(refused.error(), fmt::format("pid {}", child))) << refused.error().to_string();
+  EXPECT_EQ(context.list_devices()->front().core_holders[0], child);
+  ASSERT_EQ(::write(stop[1], &byte, 1), 1);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_TRUE(connection.load_model_instance(model_of(16, 1, half + 1)));
+  for (const int fd : {ready[0], ready[1], stop[0], stop[1]}) ::close(fd);
+}
+
 TEST_F(RunTest, AFailedLoadKeepsNeitherCoresNorMemory) {
   control->load_status = Status(Code::incompatible_device, "not for this device");
   const Connection connection = connect(1);
@@ -121,147 +146,6 @@ TEST_F(RunTest, AFailedLoadKeepsNeitherCoresNorMemory) {
   EXPECT_EQ(context.list_devices()->front().memory_used_bytes, 0U);
   control->load_status = {};
   EXPECT_TRUE(connection.load_model_instance(model_of()));
-}
-
-// What is wrong with arguments: each is an invalid_argument that says what was found, and the next good run works.
-class ArgumentTest : public RunTest {
- protected:
-  void expect_refused(std::span<const Argument> inputs, std::span<const Argument> outputs, std::string_view text) {
-    const Status status = instance.run(inputs, outputs);
-    EXPECT_EQ(status.code(), Code::invalid_argument);
-    EXPECT_TRUE(says(status, text)) << status.to_string();
-    EXPECT_TRUE(frame.run(instance, 4).ok());
-    EXPECT_EQ(frame.result(), 4);
-  }
-  Frame frame;
-  ModelInstance instance = load(connect());
-};
-
-TEST_F(ArgumentTest, Counts) {
-  expect_refused({}, frame.outputs(), "wants 1 input: 0 were given");
-  const std::array<Argument, 2> two{{{.data = frame.out.data()}, {.data = frame.in.data()}}};
-  expect_refused(frame.inputs(), two, "wants 1 output: 2 were given");
-}
-
-TEST_F(ArgumentTest, SizesOffsetsAndNothing) {
-  const std::array<Argument, 1> small{{{.data = frame.in.data(), .size_bytes = 15}}}, offset{{{.data = frame.in.data(), .offset_bytes = 4}}}, none{};
-  expect_refused(small, frame.outputs(), "input 0 ('in') wants 16 bytes (shape 1x1x1x16): 15 were given");
-  expect_refused(offset, frame.outputs(), "offset of 4 bytes");
-  expect_refused(frame.inputs(), none, "output 0 ('out') has no memory");
-  const std::array<Argument, 1> exact{{{.data = frame.in.data(), .size_bytes = 16}}};
-  EXPECT_TRUE(instance.run(exact, frame.outputs()).ok());
-}
-
-TEST_F(ArgumentTest, Overlap) {
-  std::vector<std::byte> memory(40);
-  const auto at = [&](std::size_t i) { return std::array<Argument, 1>{{{.data = memory.data() + i}}}; };
-  expect_refused(at(0), at(15), "output 0 ('out') shares memory with input 0 ('in')");
-  expect_refused(at(8), at(8), "shares memory");
-  EXPECT_TRUE(instance.run(at(0), at(16)).ok());
-  EXPECT_TRUE(instance.run(at(16), at(0)).ok());
-}
-
-TEST_F(ArgumentTest, OutputsThatOverlapEachOther) {
-  auto model = model_of();
-  model->outputs.push_back(model->outputs[0]);
-  const ModelInstance two = load(connect(), {}, model);
-  const std::array<Argument, 2> outputs{{{.data = frame.out.data()}, {.data = frame.out.data()}}};
-  const Status status = two.run(frame.inputs(), outputs);
-  EXPECT_TRUE(says(status, "output 1 ('out') shares memory with output 0")) << status.to_string();
-  EXPECT_EQ(status.code(), Code::invalid_argument);
-}
-
-/// A memfd of `bytes`.
-base::UniqueFd memory_file(std::size_t bytes) {
-  base::UniqueFd file(::memfd_create("test", MFD_CLOEXEC));
-  EXPECT_EQ(::ftruncate(file.get(), static_cast<off_t>(bytes)), 0);
-  return file;
-}
-
-TEST_F(ArgumentTest, FileDescriptors) {
-  const auto in = memory_file(16), out = memory_file(4096), small = memory_file(15);
-  const std::array<Argument, 1> inputs{{{.fd = in.get()}}}, outputs{{{.fd = out.get()}}}, little{{{.fd = small.get()}}}, closed{{{.fd = 9999}}};
-  expect_refused(inputs, frame.outputs(), "loaded without input_dmabuf=1");
-  const ModelInstance mapped = load(connect(), {{"input_dmabuf", "1"}, {"output_dmabuf", "1"}});
-  const char value = 9;
-  ASSERT_EQ(::pwrite(in.get(), &value, 1, 0), 1);
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(mapped.run(inputs, outputs).ok());
-  char result = 0;
-  ASSERT_EQ(::pread(out.get(), &result, 1, 15), 1);
-  EXPECT_EQ(result, 9);
-  EXPECT_TRUE(mapped.run(frame.inputs(), outputs).ok()) << "memory is always taken";
-  EXPECT_TRUE(says(mapped.run(little, outputs), "holds 15 bytes, and the tensor has 16"));
-  EXPECT_TRUE(says(mapped.run(closed, outputs), "is not open"));
-  EXPECT_TRUE(says(mapped.run(inputs, inputs), "shares memory"));
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::pipe(ends.data()), 0);
-  const base::UniqueFd reading(ends[0]), writing(ends[1]);
-  const std::array<Argument, 1> pipe{{{.fd = reading.get()}}};
-  EXPECT_EQ(mapped.run(pipe, outputs).code(), Code::invalid_argument);
-  EXPECT_TRUE(mapped.run(inputs, outputs).ok());
-}
-
-TEST_F(ArgumentTest, ReadOnlyFileAsOutput) {
-  const auto path = folder.path() / "read-only";
-  base::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT, 0600));
-  ASSERT_EQ(::ftruncate(file.get(), 16), 0);
-  file.reset(::open(path.c_str(), O_RDONLY));
-  const std::array<Argument, 1> read_only{{{.fd = file.get()}}};
-  const ModelInstance mapped = load(connect(), {{"input_dmabuf", "1"}, {"output_dmabuf", "1"}});
-  EXPECT_TRUE(says(mapped.run(frame.inputs(), read_only), "cannot be mapped for writing"));
-  EXPECT_TRUE(mapped.run(read_only, frame.outputs()).ok());
-}
-
-class DoubleBufferTest : public RunTest {
- protected:
-  void expect_delay_of_two(const ModelInstance& instance) {
-    Frame frame;
-    for (int i = 0; i < 6; ++i) {
-      EXPECT_TRUE(frame.run(instance, i).ok());
-      frame.in[0] = std::byte{77};  // it may be used again at once
-      EXPECT_EQ(frame.result(), i < 2 ? -5 : i - 2);
-    }
-  }
-};
-
-TEST_F(DoubleBufferTest, ResultsComeTwoRunsLater) {
-  const Connection connection = connect();
-  ModelInstance instance = load(connection, {{"double_buffer", "1"}});
-  expect_delay_of_two(instance);
-  instance.release();
-  expect_delay_of_two(load(connection, {{"double_buffer", "1"}}));
-}
-
-TEST_F(DoubleBufferTest, OnADeviceThatHoldsOneJobAndOnOneThatHoldsTwo) {
-  control->plan({}, {Outcome::When::later, 5ms});
-  expect_delay_of_two(load(connect(), {{"double_buffer", "1"}}));
-  control->traits.depth = 2;
-  const TimePoint start = host->now();
-  expect_delay_of_two(load(connect(), {{"double_buffer", "1"}}));
-  EXPECT_LE(host->now() - start, 20ms) << "the caller does not wait for its own frame";
-}
-
-TEST_F(DoubleBufferTest, AFailureBelongsToItsFrame) {
-  control->plan({{}, {Outcome::When::inside, 0ns, Status(Code::connection_error, "link lost")}});
-  const ModelInstance instance = load(connect(), {{"double_buffer", "1"}});
-  Frame frame;
-  std::vector<Code> codes;
-  for (int i = 0; i < 6; ++i) codes.push_back(frame.run(instance, i).code());
-  EXPECT_EQ(codes, (std::vector<Code>{Code::ok, Code::ok, Code::ok, Code::connection_error, Code::ok, Code::ok}));
-  EXPECT_EQ(frame.result(), 3);
-}
-
-TEST_F(DoubleBufferTest, ReleasedWithFramesInside) {
-  control->traits.depth = 2;
-  control->plan({}, {Outcome::When::later, 5ms});
-  ModelInstance instance = load(connect(), {{"double_buffer", "1"}});
-  Frame frame;
-  EXPECT_TRUE(frame.run(instance, 1).ok());
-  EXPECT_TRUE(frame.run(instance, 2).ok());
-  instance.release();
-  EXPECT_EQ(control->unloaded, 0U);
-  host->run_until_idle();
-  EXPECT_EQ(control->unloaded, 1U);
 }
 
 /// Says yes at the n-th question.
@@ -394,9 +278,7 @@ class ThreadedTest : public World {
     asked.host = base::ThreadHost::shared();
     threaded = *Context::create(asked);
   }
-  ModelInstance load_threaded(const Properties& properties = {}) {
-    return *threaded.device_connect()->load_model_instance(model_of(), properties);
-  }
+  ModelInstance load_threaded(const Properties& properties = {}) { return *threaded.device_connect()->load_model_instance(model_of(), properties); }
   void wait_until_submitted(unsigned count = 1) const {
     while (control->submitted < count) std::this_thread::yield();
   }
@@ -456,10 +338,11 @@ TEST_F(ThreadedTest, ReleaseFromWithinTheQuestionOfTheRunItself) {
   struct Both {
     ModelInstance* instance;
   } both{&instance};
-  const RunOptions options{.interrupted = [](void* argument) {
-                             static_cast<Both*>(argument)->instance->release();
-                             return true;
-                           },
+  const RunOptions options{.interrupted =
+                               [](void* argument) {
+                                 static_cast<Both*>(argument)->instance->release();
+                                 return true;
+                               },
                            .interrupted_argument = &both};
   EXPECT_FALSE(frame.run(instance, 1, options).ok());
   EXPECT_TRUE(instance.released());

@@ -21,7 +21,7 @@ namespace polymetis::device::testing {
 struct Outcome {
   enum class When { inside, later, when_abandoned, never };
   When when = When::inside;
-  Duration after{0};     ///< for `later`
+  Duration after{0};  ///< for `later`
   Status status;
   unsigned answers = 1;  ///< more: it answers again with the same ticket
 };
@@ -37,7 +37,7 @@ struct FakeControl {
   std::mutex mutex;
   std::deque<Outcome> script;  ///< one a job; when empty, `otherwise`
   Outcome otherwise;
-  std::vector<Ticket> held;    ///< of jobs that never end by themselves
+  std::vector<Ticket> held;  ///< of jobs that never end by themselves
   std::map<std::string, Configuration> configurations;
   std::function<void(const DeviceChange&)> listener;
 

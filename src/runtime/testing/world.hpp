@@ -63,6 +63,9 @@ inline std::shared_ptr<Model> model_of(std::size_t bytes = 16, std::size_t batch
   return model;
 }
 
+/// Whether the status's sentence, or that of a cause, holds `text`.
+inline bool says(const Status& status, std::string_view text) { return status.to_string().find(text) != std::string::npos; }
+
 /// A context over two fake cards of four cores, in virtual time.
 class World : public ::testing::Test {
  protected:
