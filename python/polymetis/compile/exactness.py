@@ -41,9 +41,10 @@ class Alone:
 
     def __init__(self, node: ov.Node, seed: int) -> None:
         weights = int8_weights(node)
-        shape = [1, *(min(d, SIDE) if i > 1 else d for i, d in enumerate(list(node.get_input_shape(0))) if i)]
-        if node.get_type_name() == "MatMul":
-            shape = list(node.get_input_shape(0))
+        assert weights is not None, "operators() gives only such"
+        shape = list(node.get_input_shape(0))
+        if node.get_type_name() != "MatMul":
+            shape = [1, shape[1], *(min(d, SIDE) for d in shape[2:])]
         low = lowest(node)
         self.values = extremes(shape, low, np.random.default_rng(seed), share_that_fits(weights, node))
         self.parameter = ops.parameter(shape, ov.Type.f32)

@@ -42,13 +42,10 @@ def versions() -> dict[str, str]:
 
 def code_of(source: str) -> str:
     """The code without comments, form and documentation, so that rewording compiles nothing again."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [line for line in body if not is_text(line)]
-    return ast.dump(tree)
+    return ast.dump(WithoutText().visit(ast.parse(source)))
 
 
-def is_text(line: ast.stmt) -> bool:
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
+class WithoutText(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if text else node
