@@ -1,9 +1,8 @@
 #include "base/thread_host.hpp"
 
-#include <atomic>
 #include <cstdlib>
 
-#include "base/fork.hpp"
+#include "base/per_process.hpp"
 #include "base/serial_thread.hpp"
 #include "base/thread_pool.hpp"
 #include "base/timer_thread.hpp"
@@ -12,13 +11,12 @@ namespace polymetis::base {
 
 namespace {
 
-struct Shared {
-  std::uint64_t generation = 0;
-  std::shared_ptr<ThreadHost> host;
-  Shared* parents = nullptr;  // that of the process that forked: kept, as its threads' locks may be held for ever
+struct SharedHost {
+  std::shared_ptr<ThreadHost> host = std::make_shared<ThreadHost>();
+
+  SharedHost() { std::atexit([] { ThreadHost::end_shared(); }); }
 };
-// A pointer and no lock: a fork may come at any moment. Never freed, as objects that live at exit still use it.
-std::atomic<Shared*> current{nullptr};
+PerProcess<SharedHost> shared_host;  // never destroyed: objects that live at exit still use it
 
 }  // namespace
 
@@ -37,22 +35,14 @@ ThreadHost::~ThreadHost() {
 
 bool ThreadHost::before_fork() const noexcept { return generation_ != fork_generation(); }
 
-std::shared_ptr<ThreadHost> ThreadHost::shared() {
-  Shared* seen = current.load(std::memory_order_acquire);
-  if (seen != nullptr && seen->generation == fork_generation()) return seen->host;
-  auto made = std::make_unique<Shared>(Shared{fork_generation(), std::make_shared<ThreadHost>(), seen});
-  if (!current.compare_exchange_strong(seen, made.get(), std::memory_order_acq_rel)) return seen->host;  // another thread was quicker
-  std::atexit([] { end_shared(); });
-  return made.release()->host;
-}
+std::shared_ptr<ThreadHost> ThreadHost::shared() { return shared_host.get().host; }
 
 void ThreadHost::end_shared() noexcept {
-  const Shared* shared = current.load(std::memory_order_acquire);
-  if (shared->host->before_fork()) return;
-  const TimePoint limit = std::chrono::steady_clock::now() + std::chrono::seconds(2);
-  shared->host->timers_->end(Ending::now, limit);
-  shared->host->poster_->end(Ending::now, limit);
-  shared->host->pool_->end(Ending::now, limit);
+  ThreadHost& host = *shared_host.get().host;
+  const TimePoint limit = host.now() + std::chrono::seconds(2);
+  host.timers_->end(Ending::now, limit);
+  host.poster_->end(Ending::now, limit);
+  host.pool_->end(Ending::now, limit);
 }
 
 TimerId ThreadHost::call_at(TimePoint when, Task task) { return before_fork() ? TimerId::none : timers_->add(when, task); }

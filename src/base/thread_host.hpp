@@ -23,6 +23,8 @@ class ThreadHost final : public Host {
   /// The one of this process (a forked child gets one of its own). At exit its threads end after the task at hand, for which exit waits
   /// two seconds at most.
   static std::shared_ptr<ThreadHost> shared();
+  /// What runs at exit.
+  static void end_shared() noexcept;
 
   [[nodiscard]] TimePoint now() const noexcept override { return std::chrono::steady_clock::now(); }
   TimerId call_at(TimePoint when, Task task) override;
@@ -33,7 +35,6 @@ class ThreadHost final : public Host {
 
  private:
   [[nodiscard]] bool before_fork() const noexcept;
-  static void end_shared() noexcept;
 
   const std::uint64_t generation_;
   const std::shared_ptr<SerialThread> poster_;
