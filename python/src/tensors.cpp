@@ -198,7 +198,11 @@ void Held::add_all(const std::vector<Border>& borders, nb::handle given, const c
   }
   to.reserve(number);
   for (std::size_t i = 0; i < number; ++i) {
-    to.push_back(add(PySequence_Fast_GET_ITEM(items.ptr(), i), Place{borders[i], direction, i}));
+    if (static_cast<std::size_t>(PySequence_Fast_GET_SIZE(items.ptr())) != number) {  // an item's own code may change the list
+      raise("InvalidArgument", fmt::format("The list of {}s changed while it was read; leave it alone during the call.", direction));
+    }
+    const nb::object item = nb::borrow(PySequence_Fast_GET_ITEM(items.ptr(), i));
+    to.push_back(add(item, Place{borders[i], direction, i}));
   }
 }
 

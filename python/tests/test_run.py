@@ -322,3 +322,18 @@ def shared_instance(package, tmp_path_factory):
 def test_any_unknown_properties_are_refused(shared_instance, keywords):
     with pytest.raises((ax.Error, UnicodeEncodeError), match="."):
         shared_instance.context.configure_device(0, **keywords)
+
+
+def test_a_list_that_an_item_changes_is_an_error(context, tmp_path, arrays):
+    folder = write_package(tmp_path / "two", inputs=(Tensor("a", SIXTEEN), Tensor("b", SIXTEEN)))
+    instance = context.device_connect().load_model_instance(context.load_model(folder))
+    inputs = []
+
+    class Mischief(OnlyDLPack):
+        def __dlpack__(self, **keywords):
+            inputs.clear()
+            return super().__dlpack__(**keywords)
+
+    inputs += [Mischief(arrays[0][0]), arrays[0][0]]
+    with pytest.raises(ax.InvalidArgument, match="changed"):
+        instance.run(inputs, arrays[1])
