@@ -1,5 +1,7 @@
 # Polymetis. `make help` lists the targets; each sets up what it needs and does nothing twice.
 SHELL := /bin/bash
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
 .DELETE_ON_ERROR:
 .PHONY: help setup build python models demo test bench lint fmt fuzz chaos clean
 

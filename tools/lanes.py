@@ -27,6 +27,9 @@ SANITIZERS = {
 }
 
 
+SANITIZED = "^(base|model|device|runtime|fleet|fleet_system|capi|driver_[a-z]+|conformance)/"
+
+
 @dataclass
 class Outcome:
     passed: int = 0
@@ -41,8 +44,12 @@ class Lane:
     run: Callable[[], Outcome]
 
 
+# Objects of one preset's build are found by the others' and by the wheel's: paths in them are relative.
+CCACHE = {"CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
+
+
 def call(*command: str, **environment: str) -> int:
-    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=False).returncode
+    return subprocess.run(command, cwd=ROOT, env=os.environ | CCACHE | environment, check=False).returncode
 
 
 def must(*command: str, **environment: str) -> None:
@@ -67,7 +74,7 @@ def build(preset: str, *targets: str) -> None:
 def ctest(preset: str, *options: str, **environment: str) -> Outcome:
     report = BUILD / f"{preset}-tests.xml"
     report.unlink(missing_ok=True)
-    command = ("ctest", "--test-dir", str(BUILD / preset), "--output-on-failure", "-j2", "--timeout", "300", "--quiet")
+    command = ("ctest", "--test-dir", str(BUILD / preset), "--output-on-failure", "-j2", "--timeout", "600", "--quiet")
     return counted(report, call(*command, "--output-junit", str(report), *options, **environment))
 
 
@@ -89,7 +96,7 @@ def python() -> Outcome:
 
 def sanitizer(preset: str) -> Outcome:
     build(preset, "sanitized_tests")
-    return ctest(preset, "-LE", "slow", **SANITIZERS)
+    return ctest(preset, "-R", SANITIZED, **SANITIZERS)
 
 
 def fuzz() -> Outcome:

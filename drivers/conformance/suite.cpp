@@ -65,7 +65,7 @@ std::vector<std::string> verdict(const Case& one) {
   return {};
 }
 
-std::string case_name(const testing::TestParamInfo<Case>& info) {
+std::string case_name(const ::testing::TestParamInfo<Case>& info) {
   const auto& one = info.param;
   return fmt::format("{}_{}_{}", one.subject->name, one.check->name, one.host == HostKind::virtual_time ? "virtual_time" : "threads");
 }

@@ -12,7 +12,7 @@
 
 /// The suite that every driver passes, in virtual time and on threads. In a driver's test program:
 ///
-///     INSTANTIATE_TEST_SUITE_P(Mine, Conformance, testing::ValuesIn(polymetis::conformance::cases(subject())), polymetis::conformance::case_name);
+///     INSTANTIATE_TEST_SUITE_P(Mine, Conformance, ::testing::ValuesIn(polymetis::conformance::cases(subject())), polymetis::conformance::case_name);
 namespace polymetis::conformance {
 
 /// A check that a driver does not pass, and why. One that passes all the same fails the suite.
@@ -51,7 +51,7 @@ struct Case {
 };
 
 [[nodiscard]] std::vector<Case> cases(Subject subject);
-[[nodiscard]] std::string case_name(const testing::TestParamInfo<Case>& info);
+[[nodiscard]] std::string case_name(const ::testing::TestParamInfo<Case>& info);
 void PrintTo(const Case& one, std::ostream* stream);
 
 /// What a check found wrong; empty: it passed. For tests of the suite itself.
@@ -59,4 +59,4 @@ void PrintTo(const Case& one, std::ostream* stream);
 
 }  // namespace polymetis::conformance
 
-class Conformance : public testing::TestWithParam<polymetis::conformance::Case> {};
+class Conformance : public ::testing::TestWithParam<polymetis::conformance::Case> {};

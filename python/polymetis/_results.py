@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DeviceHealth", "DeviceMetrics", "Event", "Explanation", "FleetMetrics", "Limit", "ModelMetrics", "Percentiles", "PlacementReport", "StreamMetrics", "Times"]
+__all__ = [
+    "DeviceHealth",
+    "DeviceMetrics",
+    "Event",
+    "Explanation",
+    "FleetMetrics",
+    "Limit",
+    "ModelMetrics",
+    "Percentiles",
+    "PlacementReport",
+    "StreamMetrics",
+    "Times",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Many cards as one: every frame is answered once, in its stream's order, whatever card fails.
 
-    with Fleet() as fleet:
-        model = fleet.load_model("build/models/ssd_mobilenetv2")
-        for result in fleet.stream(model, frames):
-            boxes = result.outputs
+with Fleet() as fleet:
+    model = fleet.load_model("build/models/ssd_mobilenetv2")
+    for result in fleet.stream(model, frames):
+        boxes = result.outputs
 """
 
 from __future__ import annotations
@@ -19,7 +19,19 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import _native
 from ._errors import FrameDropped, FrameLate, InvalidArgument, InvalidValue
 from ._native import Result, Slot
-from ._results import DeviceHealth, DeviceMetrics, Event, Explanation, FleetMetrics, Limit, ModelMetrics, Percentiles, PlacementReport, StreamMetrics, Times
+from ._results import (
+    DeviceHealth,
+    DeviceMetrics,
+    Event,
+    Explanation,
+    FleetMetrics,
+    Limit,
+    ModelMetrics,
+    Percentiles,
+    PlacementReport,
+    StreamMetrics,
+    Times,
+)
 from .axruntime import Context
 
 if TYPE_CHECKING:

@@ -400,8 +400,7 @@ bool Dispatcher::wait_for(std::vector<Latch*>& waiters, TimePoint until) {
 }
 
 void Dispatcher::wake(std::vector<Latch*>& waiters) {
-  auto& latches = Todo::of_this_thread().latches;
-  latches.insert(latches.end(), waiters.begin(), waiters.end());
+  for (Latch* latch : waiters) Todo::of_this_thread().latches.push_back(latch);
   waiters.clear();
 }
 

@@ -189,6 +189,7 @@ void Plan::accept(const event::Offer& offered) {
     }
   }
   if (model.hungry) model.dirty = true;
+  wake_at(now_ + look_again);
   if (model.no_card_since != TimePoint::max() || model.executors.empty()) check_card(stream.options.model);
 }
 

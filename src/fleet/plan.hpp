@@ -197,6 +197,8 @@ class Plan {
   void room_made(Stream& stream, StreamId id);
   void tick(TimePoint due);
   void tick_stream(StreamId id);
+  /// While frames wait, executors are looked at this often: one that is too slow to get any is probed, so its recovery is seen.
+  static constexpr Duration look_again = std::chrono::milliseconds(250);
   void wake_at(TimePoint when) noexcept { wakeup_ = std::min(wakeup_, when); }
   void settle_event();
 
@@ -239,6 +241,7 @@ class Plan {
   void quarantine(DeviceId id, const std::string& cause);
   void lose(DeviceId id, const std::string& cause);
   void withdraw(DeviceId id, const std::string& cause);
+  void clear(Executor& executor, const Status& status);
   void begin_probing(DeviceId id);
   void reload(ExecutorId id);
   void reloaded(const event::Reloaded& done);

@@ -70,14 +70,21 @@ void Plan::withdraw(DeviceId id, const std::string& cause) {
   const Status status(Code::connection_error, fmt::format("{} was taken out of service: {}", devices_[id].name, cause));
   devices_[id].suspicions = devices_[id].hang_suspicions = devices_[id].strikes = 0;
   for (const ExecutorId e : devices_[id].executors) {
-    Executor& executor = executors_[e];
-    ++executor.incarnation;
-    while (!executor.jobs.empty()) abandon(executor.jobs.pop_front(), status);
-    executor.in_flight = executor.holds = 0;
-    executor.overtaken = false;
-    executor.probing = true;
+    executors_[e].probing = true;
+    executors_[e].overtaken = false;
+    clear(executors_[e], status);
+    retire_if_idle(e);
   }
   for (std::size_t m = 0; m < models_.size(); ++m) check_card(ModelId(m));
+}
+
+/// Gives up what an executor holds; the ends of those jobs count for nothing any more.
+void Plan::clear(Executor& executor, const Status& status) {
+  ++executor.incarnation;
+  executor.in_flight = executor.holds = 0;
+  Ring<JobId> jobs;
+  std::swap(jobs, executor.jobs);
+  while (!jobs.empty()) abandon(jobs.pop_front(), status);
 }
 
 void Plan::begin_probing(DeviceId id) {
@@ -90,11 +97,9 @@ void Plan::begin_probing(DeviceId id) {
 void Plan::reload(ExecutorId id) {
   Executor& executor = executors_[id];
   if (executor.reloading || executor.retired) return;
-  ++executor.incarnation;
-  while (!executor.jobs.empty()) abandon(executor.jobs.pop_front(), Status(Code::runtime_error, "The instance was loaded anew."));
-  executor.in_flight = executor.holds = 0;
-  executor.overtaken = false;
   executor.probing = executor.reloading = true;
+  executor.overtaken = false;
+  clear(executor, Status(Code::runtime_error, "The instance was loaded anew."));
   actions_->reloads.push_back(id);
 }
 
@@ -237,7 +242,9 @@ void Plan::tick_model(ModelId id) {
   if (model.stopped && now_ >= model.resume_at) resume_model(id);
   if (model.stopped) wake_at(model.resume_at);
   if (model.no_card_since != TimePoint::max() && model.waiting + model.retries.size() > 0) check_card(id);
-  if (model.waiting > 0) model.dirty = true;
+  if (model.waiting + model.retries.size() == 0) return;
+  model.dirty = true;
+  wake_at(now_ + look_again);
 }
 
 }  // namespace polymetis::fleet

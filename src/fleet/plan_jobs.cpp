@@ -152,6 +152,9 @@ void Plan::explain_failures(FrameId id, bool device_is_to_blame) {
       if (executor.overtaken) reload(attempt.executor);
       calm(executor.device);
     }
+    if (executor.holds == 0) {
+      models_[executor.model].dirty = true;  // it may take new frames again
+    }
   }
 }
 
@@ -184,8 +187,10 @@ void Plan::overtake(ExecutorId id) {
   if (job.abandoned) return;
   job.abandoned = true;
   actions_->abandons.push_back(job_id);
+  const unsigned before = executor.holds;
   for (const FrameId frame : job.frames)
     if (!frames_[frame].ended) run_failed(frame, job, hung, true);
+  if (executor.overtaken && executor.holds == before) strike(device_id, true, std::string(hung.message()));  // no frame that could explain it
   bool none_left = true;
   for (const ExecutorId e : devices_[device_id].executors) none_left &= executors_[e].overtaken;
   if (none_left && usable(device_id)) quarantine(device_id, std::string(hung.message()));

@@ -279,5 +279,31 @@ TEST(Plan, AModelWhoseFramesHangEveryCardIsStopped) {
   EXPECT_GT(cards.count(Outcome::outputs), before + 1000);
 }
 
+TEST(Plan, LateAnswersOfACrowdedComputerLeaveNothingStanding) {
+  for (unsigned seed = 1; seed <= 40; ++seed) {
+    PlanDriver cards;
+    cards.add_cards(2, 4);
+    std::uint32_t state = seed;
+    const auto dice = [&state](unsigned n) { return (state = state * 1664525U + 1013904223U) / 65536 % n; };
+    bool calm = false;
+    cards.service = [&](auto...) { return Service{!calm && dice(50) == 0 ? std::chrono::milliseconds(10 + dice(400)) : std::chrono::milliseconds(1)}; };
+    std::vector<StreamId> streams;
+    for (int i = 0; i < 4; ++i) streams.push_back(cards.open({.queue_frames = 8}));
+    const TimePoint end = cards.now + 2s;
+    while (cards.now < end) {
+      for (const StreamId stream : streams)
+        for (int i = 0; i < 16 && cards.offer(stream); ++i) {
+        }
+      if (!cards.step(end)) break;
+    }
+    calm = true;
+    cards.run_for(60s);
+    EXPECT_EQ(cards.plan.frames().used(), 0U) << seed;
+    EXPECT_EQ(cards.plan.jobs().used(), 0U) << seed;
+    for (const StreamId stream : streams) expect_in_order(cards, stream);
+    for (unsigned e = 0; e < 8; ++e) EXPECT_FALSE(cards.plan.executors()[ExecutorId(e)].probing || cards.plan.executors()[ExecutorId(e)].overtaken) << seed << " " << e;
+  }
+}
+
 }  // namespace
 }  // namespace polymetis::fleet

@@ -6,15 +6,15 @@ namespace polymetis::fleet {
 
 namespace {
 
-/// Calls `act` with each entry, also those that are added meanwhile.
+/// Calls `act` with each entry, also those that are added meanwhile; what `act` does within may go on with the rest.
 template <class T, class Act>
-bool each(std::vector<T>& list, Act&& act) {
-  const bool any = !list.empty();
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    T entry = std::move(list[i]);  // the list may move while it is acted on
+bool each(Todo::List<T>& list, Act&& act) {
+  const bool any = list.next < list.entries.size();
+  while (list.next < list.entries.size()) {
+    T entry = std::move(list.entries[list.next++]);  // the list may move while it is acted on
+    if (list.next == list.entries.size()) list.clear();
     act(entry);
   }
-  list.clear();
   return any;
 }
 

@@ -28,6 +28,16 @@ class Todo {
     if (kept_.empty() || kept_.back() != dispatcher) kept_.push_back(dispatcher);
   }
 
+  template <class T>
+  struct List {
+    std::vector<T> entries;
+    std::size_t next = 0;  ///< those before it are done
+    void push_back(T entry) { entries.push_back(std::move(entry)); }
+    void clear() noexcept {
+      entries.clear();
+      next = 0;
+    }
+  };
   struct Start {
     Dispatcher* dispatcher;
     void* record;
@@ -54,14 +64,14 @@ class Todo {
     Dispatcher* dispatcher;
     Event event;
   };
-  std::vector<Latch*> latches;
-  std::vector<Start> starts;
-  std::vector<Abandon> abandons;
-  std::vector<Reload> reloads;
-  std::vector<Fulfil> fulfils;
-  std::vector<Drain> drains;
-  std::vector<Tell> tells;
-  std::vector<std::shared_ptr<void>> ends;  ///< let go outside the lock: what they destroy may call back
+  List<Latch*> latches;
+  List<Start> starts;
+  List<Abandon> abandons;
+  List<Reload> reloads;
+  List<Fulfil> fulfils;
+  List<Drain> drains;
+  List<Tell> tells;
+  List<std::shared_ptr<void>> ends;  ///< let go outside the lock: what they destroy may call back
 
  private:
   bool do_once();

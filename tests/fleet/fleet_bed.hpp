@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -17,14 +18,21 @@ namespace polymetis::testing {
 
 using Row = std::vector<std::byte>;
 
+/// The value, or an exception that says why there is none.
+template <class T>
+T value_of(Expected<T> expected) {
+  if (!expected) throw std::runtime_error(expected.error().to_string());
+  return std::move(*expected);
+}
+
 /// A context over a topology of its own, in virtual time unless a host is given, and a small network whose answers are known: each byte of the
 /// answer is the input's plus one.
 class FleetBed {
  public:
   explicit FleetBed(const std::string& topology, std::shared_ptr<Host> host_ = std::make_shared<base::LoopHost>()) : host(std::move(host_)) {
     std::ofstream(folder.path() / "topology.toml") << topology;
-    context = Context::create({.topology = folder.path() / "topology.toml", .virtual_cards = VirtualCards::always, .run_directory = folder.path() / "run", .host = host}).value();
-    model = Model::load(write_test_package(folder.path() / "package", network)).value();
+    context = value_of(Context::create({.topology = folder.path() / "topology.toml", .virtual_cards = VirtualCards::always, .run_directory = folder.path() / "run", .host = host}));
+    model = value_of(Model::load(write_test_package(folder.path() / "package", network)));
   }
   explicit FleetBed(unsigned cards, const std::string& each = "compute = \"openvino\"\ntiming = { fps = 500 }\n") : FleetBed(cards_of(cards, each)) {}
 

@@ -18,7 +18,9 @@ def add_context(parser: argparse.ArgumentParser) -> None:
     """What a context is made with."""
     group = parser.add_argument_group("cards")
     group.add_argument("--topology", type=Path, metavar="FILE", help="the virtual cards (default: POLYMETIS_TOPOLOGY, else two PCIe cards)")
-    group.add_argument("--virtual", choices=("auto", "always", "never"), help="virtual cards (default: POLYMETIS_VIRTUAL, else auto: where nothing else is)")
+    group.add_argument(
+        "--virtual", choices=("auto", "always", "never"), help="virtual cards (default: POLYMETIS_VIRTUAL, else auto: where nothing else is)"
+    )
 
 
 def make_context(arguments: argparse.Namespace) -> Context:

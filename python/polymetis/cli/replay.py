@@ -12,7 +12,9 @@ from .tables import console, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Feeds a recording (Fleet(record=...), polymetis run --record) to the scheduler again, in virtual time, and prints what happened."
+    parser.description = (
+        "Feeds a recording (Fleet(record=...), polymetis run --record) to the scheduler again, in virtual time, and prints what happened."
+    )
     parser.epilog = "Exit status: 0 the decisions are the same, 1 they differ or the file is not a whole recording."
     parser.add_argument("file", type=Path, metavar="FILE")
     add_json(parser)
@@ -40,7 +42,11 @@ def _print(found: dict[str, Any]) -> None:
         cards.add_row(c["name"], c["board"], c["state"], *(str(c[key]) for key in ("frames", "failures", "hangs", "readmissions")))
     out.print(streams, cards)
     for change in found.get("changes", ()):
-        out.print(f"{change['seconds']:10.3f} s  {change['subject']}: {change['was']} -> {change['state']}  {change['cause']}", markup=False, highlight=False)
+        out.print(
+            f"{change['seconds']:10.3f} s  {change['subject']}: {change['was']} -> {change['state']}  {change['cause']}",
+            markup=False,
+            highlight=False,
+        )
     same = "the decisions are the same" if found["same_decisions"] else f"THE DECISIONS DIFFER after {found['first_difference']} events at the latest"
     whole = "" if found["whole"] else "; the recording has no end (its process died)"
     out.print(f"{found['events']} events over {found['seconds']:.3f} s: {same}{whole}", markup=False, highlight=False)

@@ -83,7 +83,10 @@ class Measurement:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        threads = [threading.Thread(target=self._consume, args=(self.fleet.stream(self.model, self._frames(), name=f"stream {i}"),)) for i in range(self.arguments.streams)]
+        threads = [
+            threading.Thread(target=self._consume, args=(self.fleet.stream(self.model, self._frames(), name=f"stream {i}"),))
+            for i in range(self.arguments.streams)
+        ]
         begin = time.monotonic()
         for thread in threads:
             thread.start()
@@ -130,22 +133,38 @@ class Measurement:
             "virtual": self.virtual,
             "explain": dataclasses.asdict(self.explanation),
             "metrics": dataclasses.asdict(self.last),
-            "series": [{"time": s.time, "devices": [{"name": d.name, "frames_per_s": d.frames_per_s, "utilisation": d.utilisation} for d in s.devices]} for s in self.samples],
+            "series": [
+                {"time": s.time, "devices": [{"name": d.name, "frames_per_s": d.frames_per_s, "utilisation": d.utilisation} for d in s.devices]}
+                for s in self.samples
+            ],
         }
 
     def print(self) -> None:
         """Tables for people."""
         out = console()
-        cards = table("card", ">frames", ">frames/s", ">busy %", ">p50 ms", ">p99 ms", ">p99.9 ms", title="virtual cards" if self.virtual else "cards")
+        cards = table(
+            "card", ">frames", ">frames/s", ">busy %", ">p50 ms", ">p99 ms", ">p99.9 ms", title="virtual cards" if self.virtual else "cards"
+        )
         for d in self.last.devices:
-            cards.add_row(d.name, str(d.frames), f"{d.frames_per_s:.1f}", f"{100 * d.utilisation:.0f}", *(f"{1e3 * t:.2f}" for t in (d.service.p50, d.service.p99, d.service.p999)))
-        streams = table("stream", *(f">{key}" for key in ("offered", "outputs", "dropped", "late", "failed", "retried", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms")))
+            cards.add_row(
+                d.name,
+                str(d.frames),
+                f"{d.frames_per_s:.1f}",
+                f"{100 * d.utilisation:.0f}",
+                *(f"{1e3 * t:.2f}" for t in (d.service.p50, d.service.p99, d.service.p999)),
+            )
+        streams = table(
+            "stream", *(f">{key}" for key in ("offered", "outputs", "dropped", "late", "failed", "retried", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms"))
+        )
         for s in self.last.streams:
             counts = (str(n) for n in (s.offered, s.outputs, s.dropped, s.late, s.failed, s.retried))
             streams.add_row(s.name, *counts, *(f"{1e3 * t:.2f}" for t in (s.latency.p50, s.latency.p90, s.latency.p99, s.latency.p999)))
         summary = self.summary()
         out.print(cards, streams)
-        out.print(f"system: {summary['system_frames_per_s']:.1f} frames/s, variation {100 * summary['variation']:.1f} %; host: {self.last.host_cpu:.2f} CPUs", highlight=False)
+        out.print(
+            f"system: {summary['system_frames_per_s']:.1f} frames/s, variation {100 * summary['variation']:.1f} %; host: {self.last.host_cpu:.2f} CPUs",
+            highlight=False,
+        )
         out.print(f"what binds: {self.explanation.binds}. {self.explanation.text}", markup=False, highlight=False)
 
 

@@ -19,11 +19,17 @@ def write_report(path: Path, summary: dict[str, Any]) -> None:
     rate = f"{summary['system_frames_per_s']:.1f} frames/s over {summary['seconds']:.1f} s, variation {100 * summary['variation']:.1f} %"
     cards = _table(
         ("card", "frames", "frames/s", "busy %", "p50 ms", "p99 ms", "p99.9 ms"),
-        [(d["name"], d["frames"], f"{d['frames_per_s']:.1f}", f"{100 * d['utilisation']:.0f}", *_ms(d["service"], "p50", "p99", "p999")) for d in metrics["devices"]],
+        [
+            (d["name"], d["frames"], f"{d['frames_per_s']:.1f}", f"{100 * d['utilisation']:.0f}", *_ms(d["service"], "p50", "p99", "p999"))
+            for d in metrics["devices"]
+        ],
     )
     streams = _table(
         ("stream", "offered", "outputs", "dropped", "late", "failed", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms"),
-        [(s["name"], s["offered"], s["outputs"], s["dropped"], s["late"], s["failed"], *_ms(s["latency"], "p50", "p90", "p99", "p999")) for s in metrics["streams"]],
+        [
+            (s["name"], s["offered"], s["outputs"], s["dropped"], s["late"], s["failed"], *_ms(s["latency"], "p50", "p90", "p99", "p999"))
+            for s in metrics["streams"]
+        ],
     )
     explain = html.escape(f"What binds: {summary['explain']['binds']}. {summary['explain']['text']}")
     page = (
@@ -53,6 +59,8 @@ def _chart(series: list[dict[str, Any]], key: str) -> str:
     for index, device in enumerate(series[0]["devices"]):
         points = " ".join(f"{60 + 820 * (s['time'] - begin) / (end - begin):.1f},{210 - 190 * s['devices'][index][key] / top:.1f}" for s in series)
         colour = COLOURS[index % len(COLOURS)]
-        lines.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{points}"><title>{html.escape(device["name"])}</title></polyline>')
+        lines.append(
+            f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{points}"><title>{html.escape(device["name"])}</title></polyline>'
+        )
     axis = f'<text x="0" y="24">{top:.3g}</text><text x="0" y="214">0</text><text x="850" y="235">{end - begin:.1f} s</text>'
     return f'<svg viewBox="0 0 900 240" font-size="14" role="img" aria-label="{key} by card">{axis}{"".join(lines)}</svg>'
