@@ -64,6 +64,7 @@ def test_it_finds_what_the_python_example_finds(run):
     python = subprocess.run(
         [str(ROOT / ".venv" / "bin" / "python"), script, DOWNLOADS / "darknet"], capture_output=True, text=True, timeout=60, check=False
     )
+    assert python.returncode == 0, python.stderr
     expected = {line.split(":")[0]: re.findall(r"(\w[\w ]*) (0\.\d+)", line.split(":")[1]) for line in python.stdout.splitlines()}
     found = {name: re.findall(r"(\w[\w ]*?) (0\.\d+)", text) for name, text in lines(run("quick_start")).items()}
     assert {k: [n for n, _ in v] for k, v in found.items()} == {k: [n for n, _ in v] for k, v in expected.items()}
