@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 .DELETE_ON_ERROR:
-.PHONY: help setup build python models demo test bench lint fmt fuzz chaos clean
+.PHONY: help setup build python models demo test sanitize bench lint fmt fuzz chaos clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -41,6 +41,9 @@ demo: python models  ## detects people and their poses on two virtual cards; pic
 
 test: setup  ## everything that is checked before a change lands
 	$(PYTHON) tools/lanes.py
+
+sanitize: setup  ## all C++ tests under AddressSanitizer, UBSan and ThreadSanitizer (long)
+	$(PYTHON) tools/lanes.py asan-all tsan-all
 
 bench: build python models  ## the benchmarks: a table and build/bench.json
 	$(PYTHON) bench/run.py --output build/bench.json
