@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -149,6 +150,7 @@ def main() -> int:
         print("\n".join(f"{lane.name:12} {lane.budget_s:4} s  {lane.what}" for lane in chosen))
         return 0
     BUILD.mkdir(exist_ok=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would the programs under test
     outcomes = [run_lane(lane) for lane in chosen]
     print("\n" + "\n".join(lane.summary for lane in chosen))  # type: ignore[attr-defined]
     failed = sum(outcome.failed for outcome in outcomes)
