@@ -10,6 +10,7 @@ PREAMBLE = """
 import os, signal, sys, threading, time
 import numpy as np
 from polymetis import axruntime as ax
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 def memory():
     return [np.zeros((1, 2, 2, 4), np.int8)], [np.full((1, 2, 2, 4), 99, np.int8)]
 def say(*words):
