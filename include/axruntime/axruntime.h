@@ -48,7 +48,7 @@ typedef struct axrModelInstance axrModelInstance;
 typedef struct axrProperties axrProperties;
 
 /** Any handle as an axrObject pointer. */
-#define AXR_OBJECT(x) ((axrObject *)(x))
+#define AXR_OBJECT(x) ((axrObject*)(x))
 
 /* ---- values ----------------------------------------------------------------------------------------------------------------- */
 
@@ -80,14 +80,14 @@ typedef enum axrLogLevel {
 
 /** Kind of board. The names UNUSED are those of the documentation; what the numbers mean is in the comments. */
 typedef enum axrBoardType {
-  AXR_BOARD_METIS_UNUSED1 = 0,     /**< alpha, PCIe */
-  AXR_BOARD_METIS_UNUSED2 = 1,     /**< alpha, M.2 */
+  AXR_BOARD_METIS_UNUSED1 = 0, /**< alpha, PCIe */
+  AXR_BOARD_METIS_UNUSED2 = 1, /**< alpha, M.2 */
   AXR_BOARD_METIS_OMEGA_PCIE = 2,
   AXR_BOARD_METIS_OMEGA_M2 = 3,
-  AXR_BOARD_METIS_UNUSED3 = 4,     /**< development board */
-  AXR_BOARD_METIS_UNUSED4 = 5,     /**< single board computer; documented under the name before it, which cannot compile */
-  AXR_BOARD_METIS_MAX = 6,         /**< not known */
-  AXR_BOARD_EUROPA_PCIE = 7,       /**< this number and the next are of Polymetis: the vendor's are not public */
+  AXR_BOARD_METIS_UNUSED3 = 4, /**< development board */
+  AXR_BOARD_METIS_UNUSED4 = 5, /**< single board computer; documented under the name before it, which cannot compile */
+  AXR_BOARD_METIS_MAX = 6,     /**< not known */
+  AXR_BOARD_EUROPA_PCIE = 7,   /**< this number and the next are of Polymetis: the vendor's are not public */
   AXR_BOARD_EUROPA_DEVBOARD = 8
 } axrBoardType;
 
@@ -98,7 +98,7 @@ typedef enum AXR_TENSOR_DATA_TYPE { AXR_UNSIGNED = 0, AXR_SIGNED = 1, AXR_FLOAT 
 
 /** Memory of one tensor, lent to a run: either host memory or a shareable descriptor that can be mapped (dma-buf, memfd). */
 typedef struct axrArgument {
-  void *ptr;     /**< host memory, or NULL */
+  void* ptr;     /**< host memory, or NULL */
   int fd;        /**< used where `ptr` is NULL; 0 and -1 mean none */
   size_t offset; /**< must be 0 */
   size_t size;   /**< 0: not checked; else it must be the tensor's size */
@@ -106,10 +106,10 @@ typedef struct axrArgument {
 
 /** One tensor at a device's border: NHWC, `real = (q - zero_point) * scale`; the pad value is the zero point. */
 typedef struct axrTensorInfo {
-  size_t dims[AXR_MAX_TENSOR_DIMS];       /**< padding and batch included */
-  size_t ndims;                           /**< 0: no such tensor */
-  size_t bits;                            /**< of an element: 8 */
-  size_t type;                            /**< AXR_TENSOR_DATA_TYPE: AXR_SIGNED */
+  size_t dims[AXR_MAX_TENSOR_DIMS]; /**< padding and batch included */
+  size_t ndims;                     /**< 0: no such tensor */
+  size_t bits;                      /**< of an element: 8 */
+  size_t type;                      /**< AXR_TENSOR_DATA_TYPE: AXR_SIGNED */
   char name[256];
   size_t padding[AXR_MAX_TENSOR_DIMS][2]; /**< elements {before, after} in each dimension, as in numpy.pad */
   double scale;
@@ -135,13 +135,13 @@ typedef struct axrDeviceInfo {
  * Receives a message of the library, on the thread that logs it. It may call every axr function but must not throw.
  * `msg` lives until the function returns.
  */
-typedef void (*axr_logger_fn)(void *arg, axrLogLevel level, const char *msg);
+typedef void (*axr_logger_fn)(void* arg, axrLogLevel level, const char* msg);
 
 /**
  * Receives the end of an asynchronous run, on a thread of the library. The place in the queue is free by then, so it may submit again,
  * and the buffers of the run are the caller's again. It must not throw.
  */
-typedef void (*axr_run_callback_fn)(void *arg, axrResult result);
+typedef void (*axr_run_callback_fn)(void* arg, axrResult result);
 
 /* ---- version and names ------------------------------------------------------------------------------------------------------ */
 
@@ -149,10 +149,10 @@ typedef void (*axr_run_callback_fn)(void *arg, axrResult result);
 AXR_EXPORT unsigned int axr_api_version(void);
 
 /** The name of a board type, such as "pcie" or "m2"; "unknown" for every other number. Static storage, never NULL. */
-AXR_EXPORT const char *axr_board_type_string(axrBoardType type);
+AXR_EXPORT const char* axr_board_type_string(axrBoardType type);
 
 /** The name of a result, such as "device in use". Static storage, never NULL. */
-AXR_EXPORT const char *axr_error_string(axrResult result);
+AXR_EXPORT const char* axr_error_string(axrResult result);
 
 /* ---- objects and errors ----------------------------------------------------------------------------------------------------- */
 
@@ -162,33 +162,33 @@ AXR_EXPORT const char *axr_error_string(axrResult result);
  * Never NULL. One that could not start says so through `axr_last_error`, and so does every call with it:
  * AXR_ERROR_VALUE_ERROR a bad environment variable or topology file; AXR_ERROR_CONNECTION_ERROR no folder to share reservations in.
  */
-AXR_EXPORT axrContext *axr_create_context(void);
+AXR_EXPORT axrContext* axr_create_context(void);
 
 /**
  * Ends an object and all that it owns, at once and from any thread; a run that is going on ends first, by itself.
  * Required for contexts only, and for an instance before another model takes its cores. NULL is ignored.
  * Errors: AXR_ERROR_INVALID_ARGUMENT (through axr_last_error) a handle that has ended already; nothing else happens.
  */
-AXR_EXPORT void axr_destroy(const axrObject *object);
+AXR_EXPORT void axr_destroy(const axrObject* object);
 
 /** The context that `object` belongs to, lent; a context gives itself. NULL for NULL and for an object that has ended. */
-AXR_EXPORT axrContext *axr_get_context(const axrObject *object);
+AXR_EXPORT axrContext* axr_get_context(const axrObject* object);
 
 /**
  * The last error of this thread with the context of `object`; if this thread had none, the last of that context in any thread.
  * For NULL or a handle whose context cannot be told: the last of this thread. Right after a success of `axr_list_devices`: AXR_SUCCESS.
  */
-AXR_EXPORT axrResult axr_last_error(const axrObject *object);
+AXR_EXPORT axrResult axr_last_error(const axrObject* object);
 
 /** The sentence of `axr_last_error`: what was asked, what was found, what to do. Never NULL; empty where there was no error. */
-AXR_EXPORT const char *axr_last_error_string(const axrObject *object);
+AXR_EXPORT const char* axr_last_error_string(const axrObject* object);
 
 /**
  * Forwards messages of `level` and above to `fn` with `arg`, instead of to the function set before. A NULL `fn` forwards none.
  * `arg` stays the caller's and must live until the logger is replaced or the context has ended.
  * Errors (through axr_last_error): AXR_ERROR_INVALID_ARGUMENT not a context; AXR_ERROR_VALUE_ERROR no such level.
  */
-AXR_EXPORT void axr_set_logger(axrContext *context, axrLogLevel level, axr_logger_fn fn, void *arg);
+AXR_EXPORT void axr_set_logger(axrContext* context, axrLogLevel level, axr_logger_fn fn, void* arg);
 
 /* ---- properties ------------------------------------------------------------------------------------------------------------- */
 
@@ -197,26 +197,26 @@ AXR_EXPORT void axr_set_logger(axrContext *context, axrLogLevel level, axr_logge
  * The context owns it. Never NULL unless `context` is not a context.
  * A text that cannot be read (AXR_ERROR_VALUE_ERROR) still gives an object, but every call that takes it fails with that error.
  */
-AXR_EXPORT axrProperties *axr_create_properties(axrContext *context, const char *initial);
+AXR_EXPORT axrProperties* axr_create_properties(axrContext* context, const char* initial);
 
 /**
  * The value of `key`; NULL where it is not set.
  * It lives until the next change of these properties or the next axr call of this thread.
  */
-AXR_EXPORT const char *axr_get_property(const axrProperties *properties, const char *key);
+AXR_EXPORT const char* axr_get_property(const axrProperties* properties, const char* key);
 
 /**
  * Sets `key` to `value`; both are copied.
  * Errors (through axr_last_error): AXR_ERROR_VALUE_ERROR a key that is empty or has one of '=', ';', newline in it;
  * AXR_ERROR_INVALID_ARGUMENT NULL.
  */
-AXR_EXPORT void axr_set_property(axrProperties *properties, const char *key, const char *value);
+AXR_EXPORT void axr_set_property(axrProperties* properties, const char* key, const char* value);
 
 /** Removes `key`; nothing happens where it is not set. */
-AXR_EXPORT void axr_del_property(axrProperties *properties, const char *key);
+AXR_EXPORT void axr_del_property(axrProperties* properties, const char* key);
 
 /** The keys, sorted and joined by ';'; empty where there are none. Lives as `axr_get_property`'s. NULL: not properties. */
-AXR_EXPORT const char *axr_list_properties(const axrProperties *properties);
+AXR_EXPORT const char* axr_list_properties(const axrProperties* properties);
 
 /* ---- devices ---------------------------------------------------------------------------------------------------------------- */
 
@@ -226,7 +226,7 @@ AXR_EXPORT const char *axr_list_properties(const axrProperties *properties);
  * The context owns the array; it lives until the next call with this context that takes an array.
  * 0 means none (axr_last_error: AXR_SUCCESS) or an error: AXR_ERROR_CONNECTION_ERROR a driver cannot be asked.
  */
-AXR_EXPORT size_t axr_list_devices(axrContext *context, axrDeviceInfo **devices);
+AXR_EXPORT size_t axr_list_devices(axrContext* context, axrDeviceInfo** devices);
 
 /**
  * Sets clocks and MVM utilisation of the device of that name; all of `properties` or nothing.
@@ -234,16 +234,16 @@ AXR_EXPORT size_t axr_list_devices(axrContext *context, axrDeviceInfo **devices)
  * Errors: AXR_ERROR_INVALID_CONFIGURATION unknown key; AXR_ERROR_VALUE_ERROR bad value; AXR_ERROR_PENDING_ERROR not an error: still
  * being applied, see `axr_device_ready`; AXR_ERROR_DEVICE_IN_USE configured by another process; AXR_ERROR_INVALID_ARGUMENT no such device.
  */
-AXR_EXPORT axrResult axr_configure_device(axrContext *context, const axrDeviceInfo *device, const axrProperties *properties);
+AXR_EXPORT axrResult axr_configure_device(axrContext* context, const axrDeviceInfo* device, const axrProperties* properties);
 
 /** Whether the last configuration has been applied: AXR_SUCCESS, or AXR_ERROR_PENDING_ERROR not yet. Errors: as above. */
-AXR_EXPORT axrResult axr_device_ready(axrContext *context, const axrDeviceInfo *device);
+AXR_EXPORT axrResult axr_device_ready(axrContext* context, const axrDeviceInfo* device);
 
 /**
  * The configuration of a device, as properties with the keys of `axr_configure_device`.
  * The context owns them; new ones each time. NULL: no such device.
  */
-AXR_EXPORT axrProperties *axr_read_device_configuration(axrContext *context, const axrDeviceInfo *device);
+AXR_EXPORT axrProperties* axr_read_device_configuration(axrContext* context, const axrDeviceInfo* device);
 
 /**
  * Reserves `num_sub_devices` consecutive cores. A NULL `device` is the first in the order of the list that has them free.
@@ -252,8 +252,8 @@ AXR_EXPORT axrProperties *axr_read_device_configuration(axrContext *context, con
  * NULL: AXR_ERROR_DEVICE_IN_USE not free; AXR_ERROR_INVALID_ARGUMENT no such device, no or too many cores;
  * AXR_ERROR_INVALID_CONFIGURATION unknown key; AXR_ERROR_CONNECTION_ERROR the device does not answer.
  */
-AXR_EXPORT axrConnection *axr_device_connect(axrContext *context, const axrDeviceInfo *device, size_t num_sub_devices,
-                                             const axrProperties *properties);
+AXR_EXPORT axrConnection* axr_device_connect(axrContext* context, const axrDeviceInfo* device, size_t num_sub_devices,
+                                             const axrProperties* properties);
 
 /* ---- models ----------------------------------------------------------------------------------------------------------------- */
 
@@ -261,24 +261,24 @@ AXR_EXPORT axrConnection *axr_device_connect(axrContext *context, const axrDevic
  * Reads a package: the path of its directory or of its model.json. The context owns the model.
  * NULL: AXR_ERROR_VALUE_ERROR missing, damaged, of another version, or compiled by the vendor's compiler.
  */
-AXR_EXPORT axrModel *axr_load_model(axrContext *context, const char *path);
+AXR_EXPORT axrModel* axr_load_model(axrContext* context, const char* path);
 
 /** Number of tensors; 0: not a model. */
-AXR_EXPORT size_t axr_num_model_inputs(const axrModel *model);
-AXR_EXPORT size_t axr_num_model_outputs(const axrModel *model);
+AXR_EXPORT size_t axr_num_model_inputs(const axrModel* model);
+AXR_EXPORT size_t axr_num_model_outputs(const axrModel* model);
 
 /** Tensor `n`, counted from 0. Out of range or not a model: AXR_ERROR_INVALID_ARGUMENT (through axr_last_error) and `ndims` 0. */
-AXR_EXPORT axrTensorInfo axr_get_model_input(const axrModel *model, size_t n);
-AXR_EXPORT axrTensorInfo axr_get_model_output(const axrModel *model, size_t n);
+AXR_EXPORT axrTensorInfo axr_get_model_input(const axrModel* model, size_t n);
+AXR_EXPORT axrTensorInfo axr_get_model_output(const axrModel* model, size_t n);
 
 /**
  * What is to be known beside the tensors: preamble_graph and postamble_graph (files relative to the package's directory, empty where
  * there is none), input_tensor_layout (NHWC). The model owns them; new ones each time, changing them changes nothing else.
  */
-AXR_EXPORT axrProperties *axr_get_model_properties(const axrModel *model);
+AXR_EXPORT axrProperties* axr_get_model_properties(const axrModel* model);
 
 /** Bytes of a tensor as `info` describes it, padding and batch included; 0: NULL, more than 8 dimensions, or too large to count. */
-AXR_EXPORT size_t axr_tensor_size(const axrTensorInfo *info);
+AXR_EXPORT size_t axr_tensor_size(const axrTensorInfo* info);
 
 /**
  * Loads `model` on free cores of `connection`. Connection and model may be of different contexts.
@@ -288,7 +288,7 @@ AXR_EXPORT size_t axr_tensor_size(const axrTensorInfo *info);
  * NULL: AXR_ERROR_INVALID_CONFIGURATION unknown key; AXR_ERROR_VALUE_ERROR bad value or graph; AXR_ERROR_INVALID_ARGUMENT more cores
  * than are free; AXR_ERROR_RUNTIME_ERROR does not fit the device's memory; AXR_ERROR_INCOMPATIBLE_DEVICE; AXR_ERROR_CONNECTION_ERROR.
  */
-AXR_EXPORT axrModelInstance *axr_load_model_instance(axrConnection *connection, axrModel *model, const axrProperties *properties);
+AXR_EXPORT axrModelInstance* axr_load_model_instance(axrConnection* connection, axrModel* model, const axrProperties* properties);
 
 /**
  * Runs one frame (or one batch) and blocks until the outputs are written.
@@ -298,16 +298,16 @@ AXR_EXPORT axrModelInstance *axr_load_model_instance(axrConnection *connection, 
  * Errors: AXR_ERROR_INVALID_ARGUMENT wrong count or size, an offset, overlapping outputs, or running in another thread;
  * AXR_ERROR_CONNECTION_ERROR the device failed; AXR_ERROR_RUNTIME_ERROR the run failed.
  */
-AXR_EXPORT axrResult axr_run_model_instance(axrModelInstance *instance, const axrArgument *inputs, size_t num_inputs,
-                                            const axrArgument *outputs, size_t num_outputs);
+AXR_EXPORT axrResult axr_run_model_instance(axrModelInstance* instance, const axrArgument* inputs, size_t num_inputs, const axrArgument* outputs,
+                                            size_t num_outputs);
 
 /**
  * Queues one frame and returns at once; `callback` is called with `arg` exactly once, unless this call fails.
  * Arguments as above; the arrays may go when the call returns, the memory they name is lent until the callback.
  * Errors: as `axr_run_model_instance`; AXR_ERROR_PENDING_ERROR the queue is full (max_inflight + max_pending).
  */
-AXR_EXPORT axrResult axr_run_async_model_instance(axrModelInstance *instance, const axrArgument *inputs, size_t num_inputs,
-                                                  const axrArgument *outputs, size_t num_outputs, axr_run_callback_fn callback, void *arg);
+AXR_EXPORT axrResult axr_run_async_model_instance(axrModelInstance* instance, const axrArgument* inputs, size_t num_inputs,
+                                                  const axrArgument* outputs, size_t num_outputs, axr_run_callback_fn callback, void* arg);
 
 #ifdef __cplusplus
 }

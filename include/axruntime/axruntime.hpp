@@ -11,7 +11,7 @@ namespace axr {
 /** Ends an object with `axr_destroy`. */
 struct object_deleter {
   template <class T>
-  void operator()(T *object) const noexcept {
+  void operator()(T* object) const noexcept {
     axr_destroy(AXR_OBJECT(object));
   }
 };
@@ -22,7 +22,7 @@ using ptr = std::unique_ptr<T, object_deleter>;
 
 /** Takes ownership: `auto context = axr::to_ptr(axr_create_context());`. NULL gives an empty pointer. */
 template <class T>
-[[nodiscard]] ptr<T> to_ptr(T *object) noexcept {
+[[nodiscard]] ptr<T> to_ptr(T* object) noexcept {
   return ptr<T>(object);
 }
 

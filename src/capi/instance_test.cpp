@@ -99,8 +99,9 @@ TEST_F(CapiInstance, KeysAndValuesAreChecked) {
   EXPECT_EQ(error(model.get()), AXR_ERROR_VALUE_ERROR);
   EXPECT_FALSE(load(connection.get(), model.get(), "num_sub_devices=2"));
   EXPECT_EQ(error(context.get()), AXR_ERROR_INVALID_ARGUMENT) << sentence(context.get());
-  EXPECT_TRUE(load(connection.get(), model.get(),
-                   "num_sub_devices=1;aipu_cores=1;input_dmabuf=0;output_dmabuf=0;double_buffer=0\ndevice_profiling=0\nhost_profiling=0;elf_in_ddr=1"))
+  EXPECT_TRUE(
+      load(connection.get(), model.get(),
+           "num_sub_devices=1;aipu_cores=1;input_dmabuf=0;output_dmabuf=0;double_buffer=0\ndevice_profiling=0\nhost_profiling=0;elf_in_ddr=1"))
       << sentence(context.get());
 }
 
@@ -236,6 +237,39 @@ TEST_F(CapiInstance, TheSlotIsFreeInTheCallback) {
   EXPECT_EQ(chain.finished.wait_for(1), std::vector<axrResult>(1, AXR_SUCCESS));
   EXPECT_TRUE(chain.refused.empty());
   EXPECT_EQ(chain.left, 0);
+}
+
+/// Ends an object from inside the callback.
+struct Destroyer {
+  const void* object;
+  Ends ended;
+  static void callback(void* self, axrResult result) {
+    auto& me = *static_cast<Destroyer*>(self);
+    axr_destroy(AXR_OBJECT(me.object));
+    me.ended.add(result);
+  }
+};
+
+TEST_F(CapiInstance, ACallbackMayEndWhatItRanOn) {
+  const auto run_and_end = [](axrModelInstance* on, const void* object) {
+    Frame in = frame_of(1);
+    Frame out{};
+    const axrArgument input = argument(in);
+    const axrArgument output = argument(out);
+    Destroyer destroyer;
+    destroyer.object = object;
+    ASSERT_EQ(axr_run_async_model_instance(on, &input, 1, &output, 1, Destroyer::callback, &destroyer), AXR_SUCCESS) << sentence(on);
+    EXPECT_EQ(destroyer.ended.wait_for(1), std::vector<axrResult>(1, AXR_SUCCESS));
+    EXPECT_EQ(axr_run_model_instance(on, &input, 1, &output, 1), AXR_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(out, incremented(in));
+  };
+  run_and_end(instance.get(), instance.get());
+  const auto second = connect();
+  run_and_end(load(second.get(), model.get()).get(), second.get());
+  const auto third = connect();
+  const auto last = load(third.get(), model.get());
+  ASSERT_TRUE(last) << sentence(context.get());
+  run_and_end(last.get(), context.get());
 }
 
 TEST_F(CapiInstance, AFullQueueIsPending) {

@@ -34,30 +34,44 @@ const std::vector<Call>& calls() {
   static const auto nothing = [](void*, axrResult) {};
   static const auto no_log = [](void*, axrLogLevel, const char*) {};
   static const std::vector<Call> all = {
-      {"axr_set_logger", Kind::context, [](void* h) { axr_set_logger(static_cast<axrContext*>(h), AXR_LOG_INFO, no_log, nullptr); return true; }},
+      {"axr_set_logger", Kind::context,
+       [](void* h) {
+         axr_set_logger(static_cast<axrContext*>(h), AXR_LOG_INFO, no_log, nullptr);
+         return true;
+       }},
       {"axr_create_properties", Kind::context, [](void* h) { return axr_create_properties(static_cast<axrContext*>(h), "a=1") == nullptr; }},
-      {"axr_list_devices", Kind::context, [](void* h) {
+      {"axr_list_devices", Kind::context,
+       [](void* h) {
          axrDeviceInfo* devices = &device;
          return axr_list_devices(static_cast<axrContext*>(h), &devices) == 0 && devices == nullptr;
        }},
       {"axr_configure_device", Kind::context, [](void* h) { return axr_configure_device(static_cast<axrContext*>(h), &device, nullptr) != 0; }},
       {"axr_device_ready", Kind::context, [](void* h) { return axr_device_ready(static_cast<axrContext*>(h), &device) != 0; }},
-      {"axr_read_device_configuration", Kind::context, [](void* h) { return axr_read_device_configuration(static_cast<axrContext*>(h), &device) == nullptr; }},
+      {"axr_read_device_configuration", Kind::context,
+       [](void* h) { return axr_read_device_configuration(static_cast<axrContext*>(h), &device) == nullptr; }},
       {"axr_device_connect", Kind::context, [](void* h) { return axr_device_connect(static_cast<axrContext*>(h), nullptr, 1, nullptr) == nullptr; }},
       {"axr_load_model", Kind::context, [](void* h) { return axr_load_model(static_cast<axrContext*>(h), package().c_str()) == nullptr; }},
       {"axr_get_property", Kind::properties, [](void* h) { return axr_get_property(static_cast<axrProperties*>(h), "a") == nullptr; }},
-      {"axr_set_property", Kind::properties, [](void* h) { axr_set_property(static_cast<axrProperties*>(h), "a", "1"); return true; }},
-      {"axr_del_property", Kind::properties, [](void* h) { axr_del_property(static_cast<axrProperties*>(h), "a"); return true; }},
+      {"axr_set_property", Kind::properties,
+       [](void* h) {
+         axr_set_property(static_cast<axrProperties*>(h), "a", "1");
+         return true;
+       }},
+      {"axr_del_property", Kind::properties,
+       [](void* h) {
+         axr_del_property(static_cast<axrProperties*>(h), "a");
+         return true;
+       }},
       {"axr_list_properties", Kind::properties, [](void* h) { return axr_list_properties(static_cast<axrProperties*>(h)) == nullptr; }},
       {"axr_num_model_inputs", Kind::model, [](void* h) { return axr_num_model_inputs(static_cast<axrModel*>(h)) == 0; }},
       {"axr_num_model_outputs", Kind::model, [](void* h) { return axr_num_model_outputs(static_cast<axrModel*>(h)) == 0; }},
       {"axr_get_model_input", Kind::model, [](void* h) { return axr_get_model_input(static_cast<axrModel*>(h), 0).ndims == 0; }},
       {"axr_get_model_output", Kind::model, [](void* h) { return axr_get_model_output(static_cast<axrModel*>(h), 0).ndims == 0; }},
       {"axr_get_model_properties", Kind::model, [](void* h) { return axr_get_model_properties(static_cast<axrModel*>(h)) == nullptr; }},
-      {"axr_run_model_instance", Kind::instance, [](void* h) { return axr_run_model_instance(static_cast<axrModelInstance*>(h), &input, 1, &output, 1) != 0; }},
-      {"axr_run_async_model_instance", Kind::instance, [](void* h) {
-         return axr_run_async_model_instance(static_cast<axrModelInstance*>(h), &input, 1, &output, 1, nothing, nullptr) != 0;
-       }},
+      {"axr_run_model_instance", Kind::instance,
+       [](void* h) { return axr_run_model_instance(static_cast<axrModelInstance*>(h), &input, 1, &output, 1) != 0; }},
+      {"axr_run_async_model_instance", Kind::instance,
+       [](void* h) { return axr_run_async_model_instance(static_cast<axrModelInstance*>(h), &input, 1, &output, 1, nothing, nullptr) != 0; }},
   };
   return all;
 }
@@ -69,7 +83,10 @@ class CapiMisuse : public CapiRun {
     properties = axr::to_ptr(axr_create_properties(context.get(), ""));
   }
   [[nodiscard]] std::vector<std::pair<Kind, void*>> handles() const {
-    return {{Kind::context, context.get()}, {Kind::connection, connection.get()}, {Kind::model, model.get()}, {Kind::instance, instance.get()},
+    return {{Kind::context, context.get()},
+            {Kind::connection, connection.get()},
+            {Kind::model, model.get()},
+            {Kind::instance, instance.get()},
             {Kind::properties, properties.get()}};
   }
   /// Every call that does not want this kind, or every call at all, refuses `handle`.
@@ -188,7 +205,8 @@ TEST_F(CapiMisuse, InAForkedChildObjectsAreErrors) {
     bool good = true;
     for (const auto& [kind, handle] : handles()) {
       for (const Call& call : calls()) {
-        good = good && call.refuses(handle) && error(handle) == AXR_ERROR_INVALID_ARGUMENT && sentence(handle).find("made before fork") != std::string::npos;
+        good = good && call.refuses(handle) && error(handle) == AXR_ERROR_INVALID_ARGUMENT &&
+               sentence(handle).find("made before fork") != std::string::npos;
       }
       axr_destroy(AXR_OBJECT(handle));
     }

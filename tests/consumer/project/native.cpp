@@ -1,8 +1,7 @@
 // A user's program of the C++ API.
-#include <polymetis/context.hpp>
-
 #include <array>
 #include <cstdio>
+#include <polymetis/context.hpp>
 
 namespace {
 
