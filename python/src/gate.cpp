@@ -66,6 +66,10 @@ bool Unlocked::interrupted() noexcept {
 }
 
 Locked::Locked() noexcept : entered_(Gate::enter()) {
+  if (entered_ && Py_IsInitialized() == 0) {  // the end of the process, on its main thread
+    entered_ = false;
+    Gate::leave();
+  }
   if (entered_) {
     ++locked_here;
     state_ = PyGILState_Ensure();

@@ -33,7 +33,8 @@ class Unlocked {
   PyThreadState* state_;
 };
 
-/// Holds the interpreter's lock on any thread; false where the interpreter is ending, and then nothing of Python may be touched.
+/// Holds the interpreter's lock on any thread, also one that holds it already; false where the interpreter is ending, and then nothing of
+/// Python may be touched.
 class Locked {
  public:
   Locked() noexcept;

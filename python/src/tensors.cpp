@@ -154,10 +154,7 @@ Border::Border(const TensorInfo& tensor) : name(tensor.name), shape(tensor.shape
 
 std::shared_ptr<Held> Held::make() {
   return {new Held, [](Held* held) {
-            if (PyGILState_Check() != 0) {
-              held->clear();
-              delete held;
-            } else if (Locked locked; locked) {
+            if (const Locked locked; locked) {
               held->clear();
               delete held;
             }  // else the interpreter is gone, and so is what it held
