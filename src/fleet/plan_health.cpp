@@ -217,7 +217,7 @@ void Plan::tick_executor(ExecutorId id, TimePoint due) {
   if (executor.jobs.empty() || executor.overtaken) return;
   const Duration bound = executor.bound.bound();
   // The tick itself came late: this computer had no time, so the job gets what it missed.
-  if (const Duration late = now_ - std::min(due, now_); due != TimePoint::max() && late > bound / 4) executor.head_since += late;
+  if (const Duration late = now_ - std::min(due, now_); due != TimePoint::max() && late > bound / 4) executor.head_since = std::min(now_, executor.head_since + late);
   if (now_ - executor.head_since < bound) return wake_at(executor.head_since + bound);
   overtake(id);
 }

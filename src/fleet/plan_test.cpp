@@ -279,6 +279,22 @@ TEST(Plan, AModelWhoseFramesHangEveryCardIsStopped) {
   EXPECT_GT(cards.count(Outcome::outputs), before + 1000);
 }
 
+TEST(Plan, ATickThatComesLateDatesNoJobIntoTheFuture) {
+  PlanDriver cards;
+  cards.add_cards(1, 1);
+  const StreamId stream = cards.open();
+  for (int i = 0; i < 3; ++i) {
+    cards.offer(stream);
+    cards.run_for(5ms);
+    cards.now += 10s;  // meanwhile this computer ran nothing, no timer either
+    cards.offer(stream);
+    cards.apply(event::Tick{});
+    cards.run_for(10ms);
+    EXPECT_GE(cards.plan.executors()[ExecutorId(0)].bound.typical(), 0s);
+    EXPECT_EQ(cards.answers[0].size(), 2U * (i + 1));
+  }
+}
+
 TEST(Plan, LateAnswersOfACrowdedComputerLeaveNothingStanding) {
   for (unsigned seed = 1; seed <= 40; ++seed) {
     PlanDriver cards;
