@@ -19,7 +19,14 @@ PAIRS, SLICE = 12, 0.4
 
 def figure(name, value, unit, goal=None, *, at_least=True, samples=PAIRS):
     met = None if goal is None else (value >= goal if at_least else value <= goal)
-    return {"name": name, "value": value, "unit": unit, "goal": None if goal is None else f"{'>=' if at_least else '<='} {goal}", "met": met, "samples": samples}
+    return {
+        "name": name,
+        "value": value,
+        "unit": unit,
+        "goal": None if goal is None else f"{'>=' if at_least else '<='} {goal}",
+        "met": met,
+        "samples": samples,
+    }
 
 
 def us_a_call(call, seconds=SLICE):
@@ -39,9 +46,8 @@ def topology(folder, text):
 
 def overhead(folder):
     import openvino as ov
-    from tiny_packages import write_package
-
     from polymetis.axruntime import Context
+    from tiny_packages import write_package
 
     package = write_package(Path(folder) / "tiny")
     inputs, outputs = [np.zeros((1, 2, 2, 4), np.int8)], [np.zeros((1, 2, 2, 4), np.int8)]
@@ -50,16 +56,22 @@ def overhead(folder):
         none = statistics.median(us_a_call(lambda: instance.run(inputs, outputs)) for _ in range(PAIRS))
     with Context(topology=topology(folder, '[[board]]\nname = "metis-0:1:0"\ncpus = [0]\n'), virtual="always") as context:
         instance = context.device_connect().load_model_instance(context.load_model(package))
-        request = ov.Core().compile_model(package / "graph.xml", "CPU", {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1, "ENABLE_CPU_PINNING": False}).create_infer_request()
+        request = (
+            ov.Core()
+            .compile_model(package / "graph.xml", "CPU", {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1, "ENABLE_CPU_PINNING": False})
+            .create_infer_request()
+        )
         infer = request._infer if hasattr(request, "_infer") else request.infer
         over = [us_a_call(lambda: instance.run(inputs, outputs)) - us_a_call(infer) for _ in range(PAIRS)]
-    return [figure("run_none_python_us", none, "us", 2, at_least=False), figure("run_overhead_python_us", statistics.median(over), "us", 6, at_least=False)]
+    return [
+        figure("run_none_python_us", none, "us", 2, at_least=False),
+        figure("run_overhead_python_us", statistics.median(over), "us", 6, at_least=False),
+    ]
 
 
 def iteration(folder):
-    from tiny_packages import write_package
-
     from polymetis import Fleet
+    from tiny_packages import write_package
 
     frame = np.zeros((1, 2, 2, 4), np.int8)
     with Fleet(topology=topology(folder, '[[board]]\ncount = 2\nname = "metis-0:{}:0"\ncompute = "none"\n'), virtual=True) as fleet:
@@ -78,9 +90,8 @@ def iteration(folder):
 def async_queue(folder):
     """The engine's AsyncInferQueue and the fleet, on the same trivial network."""
     import openvino as ov
-    from tiny_packages import write_package
-
     from polymetis import Fleet
+    from tiny_packages import write_package
 
     package = write_package(Path(folder) / "queue")
     frame = np.zeros((1, 2, 2, 4), np.int8)
@@ -106,10 +117,14 @@ def async_queue(folder):
 
 
 def start_up(models):
-    code = "import time; t = time.perf_counter(); from polymetis.axruntime import Context; c = Context(); c.list_devices(); b = time.perf_counter(); c2 = Context(); c2.list_devices(); print((time.perf_counter() - b) * 1e3)"
+    code = (
+        "import time; from polymetis.axruntime import Context; c = Context(); c.list_devices();"
+        "b = time.perf_counter(); c2 = Context(); c2.list_devices(); print((time.perf_counter() - b) * 1e3)"
+    )
     listed = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) for _ in range(5)]
     code = (
-        f"import numpy as np; from polymetis.axruntime import Context; c = Context(); m = c.load_model({str(models / 'ssd_mobilenetv2')!r}); i = c.device_connect().load_model_instance(m);"
+        "import numpy as np; from polymetis.axruntime import Context; c = Context();"
+        f"m = c.load_model({str(models / 'ssd_mobilenetv2')!r}); i = c.device_connect().load_model_instance(m);"
         "i.run([np.zeros(t.shape, np.int8) for t in m.inputs()], [np.zeros(t.shape, np.int8) for t in m.outputs()])"
     )
     first = []

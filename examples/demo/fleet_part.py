@@ -78,11 +78,9 @@ def consume(fleet: Fleet, model, number: int, stop: threading.Event, ledger: Cou
             ledger["frames in"] += 1
             yield frame
 
-    expected = 0
-    for result in fleet.stream(model, camera(), name=f"camera {number}"):
+    for expected, result in enumerate(fleet.stream(model, camera(), name=f"camera {number}")):
         if result.number != expected:
             raise RuntimeError(f"camera {number}: frame {result.number} came when {expected} was due")
-        expected += 1
         ledger[result.outcome] += 1
 
 
@@ -93,7 +91,9 @@ def state(fleet: Fleet) -> Drawn:
         table.add_column(name, justify="right" if name in ("frames/s", "busy") else "left", min_width=8)
     for health, metrics in zip(fleet.health(), fleet.metrics().devices, strict=True):
         colour = "green" if health.state == "ready" else "red"
-        table.add_row(health.name, f"[{colour}]{health.state}[/]", f"{metrics.frames_per_s:.0f}", f"{100 * metrics.utilisation:.0f} %", health.cause[:60])
+        table.add_row(
+            health.name, f"[{colour}]{health.state}[/]", f"{metrics.frames_per_s:.0f}", f"{100 * metrics.utilisation:.0f} %", health.cause[:60]
+        )
     return table
 
 
@@ -109,11 +109,23 @@ def part(metrics, why: str, ledger: Counter[str], events: list[tuple[float, str]
     same = "the same decisions" if replay["same_decisions"] else "OTHER DECISIONS"
     return Part(
         title="A card dies, the streams do not notice",
-        lead=f"Eight streams share four virtual cards. After {LOST_AT:.0f} seconds one card is lost; {LOST_FOR:.0f} seconds later it is back, is probed and takes frames again.",
-        figures=[(str(ledger["frames in"]), "frames in"), (str(out), "results out"), (str(ledger["failed"]), "failed"), (same, f"replaying {replay['events']} events")],
+        lead=f"Eight streams share four virtual cards. After {LOST_AT:.0f} seconds one card is lost; "
+        f"{LOST_FOR:.0f} seconds later it is back, is probed and takes frames again.",
+        figures=[
+            (str(ledger["frames in"]), "frames in"),
+            (str(out), "results out"),
+            (str(ledger["failed"]), "failed"),
+            (same, f"replaying {replay['events']} events"),
+        ],
         tables=[
-            Table("Ledger", ("frames in", "outputs", "dropped", "late", "failed"), [tuple(str(ledger[k]) for k in ("frames in", "outputs", "dropped", "late", "failed"))]),
-            Table("Cards of the fleet", ("card", "frames", "instances"), [(d.name, str(d.frames), str(d.instances)) for d in metrics.devices], note=why),
+            Table(
+                "Ledger",
+                ("frames in", "outputs", "dropped", "late", "failed"),
+                [tuple(str(ledger[k]) for k in ("frames in", "outputs", "dropped", "late", "failed"))],
+            ),
+            Table(
+                "Cards of the fleet", ("card", "frames", "instances"), [(d.name, str(d.frames), str(d.instances)) for d in metrics.devices], note=why
+            ),
             Table("What happened", ("second", "event"), [(f"{second:.2f}", text) for second, text in events]),
             Table("To open", ("what", "where"), [("trace, for ui.perfetto.dev", trace.name), ("recording, for polymetis replay", recording.name)]),
         ],

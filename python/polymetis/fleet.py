@@ -78,7 +78,7 @@ def view(result: Result) -> Iterator[list[npt.NDArray[np.int8]]]:
 
     Raises what `result.outputs` raises.
     """
-    yield result._views()
+    yield _native.result_views(result)
 
 
 class FleetFuture(Future[Result]):
@@ -209,12 +209,14 @@ class Stream:
 class Fleet:
     """Every card as one. Takes each core of the chosen devices that is free.
 
-    context: shares its cards with code that uses the axruntime API; None makes one of its own. devices: None = every usable one, else indices, names or
-    DeviceInfo. require: fewer usable devices raise. virtual: True, False, or None for POLYMETIS_VIRTUAL. placement: 'balanced' (every model on every card),
-    'model_a_device', 'explicit'. no_card_wait: seconds that frames wait when no card is left, before they fail. memory_bytes: limit on inputs and outputs
-    held by all streams. record: a file for the plan's events, for `polymetis replay`. trace_frames: how many frames `write_trace` keeps.
-    hang_floor, hang_factor: a job hangs when it is older than hang_factor times the p99.9 of its model on its card, and never before hang_floor (0: the driver's).
-    first_backoff, longest_backoff: quarantine before a card is probed again. probe_interval: seconds between known-answer checks of ready cards; 0 = never.
+    context: shares its cards with code that uses the axruntime API; None makes one of its own.
+    devices: None = every usable one, else indices, names or DeviceInfo. require: fewer usable devices raise.
+    virtual: True, False, or None for POLYMETIS_VIRTUAL. placement: 'balanced' (every model on every card), 'model_a_device', 'explicit'.
+    no_card_wait: seconds that frames wait when no card is left, before they fail. memory_bytes: limit on inputs and outputs held by all streams.
+    record: a file for the plan's events, for `polymetis replay`. trace_frames: how many frames `write_trace` keeps.
+    hang_floor, hang_factor: a job hangs when it is older than hang_factor times the p99.9 of its model on its card, and never before
+    hang_floor (0: the driver's). first_backoff, longest_backoff: quarantine before a card is probed again.
+    probe_interval: seconds between known-answer checks of ready cards; 0 = never.
 
     Raises ConnectionError or DeviceInUse for fewer than `require` usable devices, with each one's reason; InvalidArgument for an unknown device.
     Thread-safe. Use it with `with`, or close it.
@@ -297,14 +299,15 @@ class Fleet:
         """A stream of frames for `model`. With `frames`, iterating pulls them and yields their results in order; without, submit them.
 
         overload: what happens when the queue is full. deadline: seconds from capture, 0 = none; a frame past it ends as 'late' in its place.
-        priority: higher goes first, always. weight: share among equals. queue: frames accepted and not started, 0 = 2 an instance (4 with a drop policy).
-        window: most frames between the oldest unanswered and the newest started, 0 = measured. prefer: a card that takes its frames while it keeps up.
+        priority: higher goes first, always. weight: share among equals.
+        queue: frames accepted and not started, 0 = 2 an instance (4 with a drop policy).
+        window: most frames between the oldest unanswered and the newest started, 0 = measured.
+        prefer: a card that takes its frames while it keeps up.
 
         An iterator that raises ends the stream: results of what came before are yielded first, then its exception.
         """
         options = self._options(name, overload, deadline, priority, weight, queue, window, prefer)
-        stream = Stream(self, self._core.open_stream(model, options), frames)
-        return stream
+        return Stream(self, self._core.open_stream(model, options), frames)
 
     def map(self, model: Model, frames: Iterable[Inputs], **options: Any) -> Iterator[list[npt.NDArray[np.int8]]]:
         """The outputs of each frame, in order; options as for `stream`. A frame without outputs raises its cause."""

@@ -144,13 +144,20 @@ PyFleet::~PyFleet() {
 
 void bind_fleet(nb::module_& module) {
   nb::class_<PyFleet> bound(module, "FleetCore", "What polymetis.fleet.Fleet is made of.");
-  module.def("make_fleet", &make_fleet, nb::rv_policy::take_ownership, "context"_a, "options"_a);
-  bound.def("add_model", &add_model, "model"_a, "options"_a);
-  bound.def("open_stream", &open_stream, nb::rv_policy::take_ownership, "model"_a, "options"_a);
-  bound.def("open_future_stream", &open_future_stream, nb::rv_policy::take_ownership, "model"_a, "options"_a);
-  bound.def("health", [](PyFleet& self) { return health_of(unlocked([&] { return self.handle.health(); })); });
-  bound.def("metrics", [](PyFleet& self) { return metrics_of(unlocked([&] { return self.handle.metrics(); })); });
-  bound.def("explain", [](PyFleet& self) { return explanation_of(unlocked([&] { return self.handle.explain(); })); });
+  module.def("make_fleet", &make_fleet, nb::rv_policy::take_ownership, "context"_a, "options"_a,
+             nb::sig("def make_fleet(context: Context, options: dict[str, typing.Any]) -> FleetCore"));
+  bound.def("add_model", &add_model, "model"_a, "options"_a,
+            nb::sig("def add_model(self, model: Model, options: dict[str, typing.Any]) -> tuple[bool, str]"));
+  bound.def("open_stream", &open_stream, nb::rv_policy::take_ownership, "model"_a, "options"_a,
+            nb::sig("def open_stream(self, model: Model, options: dict[str, typing.Any]) -> StreamCore"));
+  bound.def("open_future_stream", &open_future_stream, nb::rv_policy::take_ownership, "model"_a, "options"_a,
+            nb::sig("def open_future_stream(self, model: Model, options: dict[str, typing.Any]) -> StreamCore"));
+  bound.def("health", [](PyFleet& self) { return health_of(unlocked([&] { return self.handle.health(); })); },
+            nb::sig("def health(self) -> list[polymetis._results.DeviceHealth]"));
+  bound.def("metrics", [](PyFleet& self) { return metrics_of(unlocked([&] { return self.handle.metrics(); })); },
+            nb::sig("def metrics(self) -> polymetis._results.FleetMetrics"));
+  bound.def("explain", [](PyFleet& self) { return explanation_of(unlocked([&] { return self.handle.explain(); })); },
+            nb::sig("def explain(self) -> polymetis._results.Explanation"));
   bound.def("on_event", &on_event, "callback"_a.none());
   bound.def("write_trace", [](PyFleet& self, nb::handle file) { const auto name = path(file); check(unlocked([&] { return self.handle.write_trace(name); })); }, "path"_a);
   bound.def("readmit", [](PyFleet& self, const std::string& name) { check(unlocked([&] { return self.handle.readmit(name); })); }, "name"_a);

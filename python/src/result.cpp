@@ -96,7 +96,8 @@ void bind_result(nb::module_& module) {
   bound.def_prop_ro("error", &error_of, nb::sig("def error(self) -> RuntimeError | None"), "Why there are none: what touching `outputs` raises. None where there are.");
   bound.def_prop_ro("outputs", &outputs, nb::sig("def outputs(self) -> list[numpy.typing.NDArray[numpy.int8]]"),
                     "One int8 array a model output, of one frame's shape, owned by you. Raises the cause (FrameDropped, FrameLate, or what failed) where there are none.");
-  bound.def("_views", [](nb::object self) { return views(std::move(self)); }, nb::sig("def _views(self) -> list[numpy.typing.NDArray[numpy.int8]]"));
+  module.def("result_views", [](nb::object result) { return views(std::move(result)); }, nb::arg("result"),
+             nb::sig("def result_views(result: Result) -> list[numpy.typing.NDArray[numpy.int8]]"), "What polymetis.fleet.view is made of.");
   bound.def_prop_ro("times", &times, nb::sig("def times(self) -> polymetis._results.Times"), "When what happened, in seconds of time.monotonic(); 0 where it never did.");
   bound.def_prop_ro("device", &device, nb::sig("def device(self) -> str | None"), "The name of the card that answered; None where none did.");
   bound.def_prop_ro("attempts", [](const PyResult& self) { return self.result.attempts; }, "Runs that were begun, also those that were given up.");

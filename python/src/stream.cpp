@@ -208,7 +208,8 @@ void bind_stream(nb::module_& module) {
   }, nb::sig("def inputs(self) -> list[numpy.typing.NDArray[numpy.int8]]"), "One int8 array a model input, to be written in place; do not touch them after the slot was submitted.");
 
   nb::class_<PyStream> bound(module, "StreamCore", "What polymetis.fleet.Stream is made of.");
-  bound.def("submit", &submit, "inputs"_a, "fleet"_a, "captured_at"_a.none(), "deadline"_a.none(), "tag"_a, "wait"_a);
+  bound.def("submit", &submit, "inputs"_a, "fleet"_a, "captured_at"_a.none(), "deadline"_a.none(), "tag"_a, "wait"_a,
+            nb::sig("def submit(self, inputs: object, fleet: FleetCore, captured_at: float | None, deadline: float | None, tag: int, wait: bool) -> int"));
   bound.def("submit_future", [](PyStream& self, nb::handle inputs, nb::handle fleet, nb::handle deadline, nb::object future) {
     const Host& host = host_of(fleet);
     FrameOptions options = frame_options(nb::none(), deadline, reinterpret_cast<std::uintptr_t>(future.ptr()));
@@ -217,13 +218,15 @@ void bind_stream(nb::module_& module) {
     nb::object held = future;  // the frame's reference, which its end takes over
     submit_slot(self, slot, options, true, host);
     held.release();
-  }, "inputs"_a, "fleet"_a, "deadline"_a.none(), "future"_a);
+  }, "inputs"_a, "fleet"_a, "deadline"_a.none(), "future"_a,
+            nb::sig("def submit_future(self, inputs: object, fleet: FleetCore, deadline: float | None, future: object) -> None"));
   bound.def("slot", [](PyStream& self, nb::handle fleet, bool wait) {
     return new PySlot{take_slot(self, wait, host_of(fleet)), self.model};
-  }, nb::rv_policy::take_ownership, "fleet"_a, "wait"_a);
+  }, nb::rv_policy::take_ownership, "fleet"_a, "wait"_a, nb::sig("def slot(self, fleet: FleetCore, wait: bool) -> Slot"));
   bound.def("set_source", [](PyStream& self, nb::object source) { self.source = nb::steal(PyObject_GetIter(source.ptr())); if (!self.source.is_valid()) throw nb::python_error(); }, "source"_a);
-  bound.def("next", &next, "fleet"_a);
-  bound.def("next_within", &next_within, "fleet"_a, "timeout"_a.none());
+  bound.def("next", &next, "fleet"_a, nb::sig("def next(self, fleet: FleetCore) -> Result"));
+  bound.def("next_within", &next_within, "fleet"_a, "timeout"_a.none(),
+            nb::sig("def next_within(self, fleet: FleetCore, timeout: float | None) -> Result | None"));
   bound.def("exhausted", [](PyStream& self) { return !self.source.is_valid() && self.ready.empty() && self.spare.empty() && self.handle.exhausted(); });
   bound.def("finish", [](PyStream& self) { const Unlocked unlocked; self.handle.finish(); });
   bound.def("cancel", [](PyStream& self) { self.source.reset(); self.pending = Slot(); const Unlocked unlocked; self.handle.cancel(); });

@@ -14,8 +14,8 @@ import time
 
 import numpy as np
 import pytest
-
-from polymetis import Fleet, fleet as fleet_module
+from polymetis import Fleet
+from polymetis import fleet as fleet_module
 from polymetis.axruntime import Context, InvalidArgument, InvalidType, Pending
 
 CARDS = '[[board]]\ncount = {count}\nname = "metis-0:{{}}:0"\n{each}\n'
@@ -117,9 +117,13 @@ def test_a_full_queue_never_blocks_try_submit(tmp_path, monkeypatch, package):
     monkeypatch.setenv("POLYMETIS_RUN_DIR", str(tmp_path / "run"))
     with Fleet(topology=topology(tmp_path, 1, "cores = 1\ntiming = { fps = 20 }"), virtual=True) as fleet:
         stream = fleet.stream(fleet.load_model(package), queue=2)
-        with pytest.raises(Pending, match="queue is full"):
+
+        def fill() -> None:
             for n in range(10):
                 stream.try_submit(frame(n))
+
+        with pytest.raises(Pending, match="queue is full"):
+            fill()
 
 
 def test_drop_oldest_answers_every_frame(tmp_path, monkeypatch, package):
@@ -290,7 +294,9 @@ def test_a_recording_replays_bit_for_bit_and_a_trace_is_the_chrome_format(tmp_pa
     with Fleet(topology=topology(tmp_path), virtual=True, record=tmp_path / "run.rec", trace_frames=1000) as fleet:
         list(fleet.stream(fleet.load_model(package), (frame(n) for n in range(300))))
         fleet.write_trace(tmp_path / "trace.json")
-    done = subprocess.run([sys.executable, "-m", "polymetis", "replay", str(tmp_path / "run.rec"), "--json"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "polymetis", "replay", str(tmp_path / "run.rec"), "--json"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["same_decisions"]
@@ -313,7 +319,11 @@ def test_a_damaged_recording_is_refused(tmp_path):
 
 
 def alone(code, tmp_path, package, timeout=60):
-    environment = os.environ | {"POLYMETIS_RUN_DIR": str(tmp_path / "alone"), "POLYMETIS_TOPOLOGY": str(topology(tmp_path, 2, "timing = { fps = 100 }")), "PACKAGE": str(package)}
+    environment = os.environ | {
+        "POLYMETIS_RUN_DIR": str(tmp_path / "alone"),
+        "POLYMETIS_TOPOLOGY": str(topology(tmp_path, 2, "timing = { fps = 100 }")),
+        "PACKAGE": str(package),
+    }
     program = "import os, numpy as np\nfrom polymetis import Fleet\nframe = np.zeros((1, 2, 2, 4), np.int8)\n" + textwrap.dedent(code)
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=timeout, check=False)
 
@@ -381,8 +391,26 @@ def test_ctrl_c_ends_a_wait(tmp_path, package):
 
 
 def test_the_command_runs_a_package(tmp_path, package):
-    environment = os.environ | {"POLYMETIS_RUN_DIR": str(tmp_path / "run"), "POLYMETIS_TOPOLOGY": str(topology(tmp_path, 2, "timing = { fps = 100 }"))}
-    command = [sys.executable, "-m", "polymetis", "run", str(package), "--seconds", "0.6", "--streams", "2", "--json", "--report", str(tmp_path / "report.html"), "--record", str(tmp_path / "r")]
+    environment = os.environ | {
+        "POLYMETIS_RUN_DIR": str(tmp_path / "run"),
+        "POLYMETIS_TOPOLOGY": str(topology(tmp_path, 2, "timing = { fps = 100 }")),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "polymetis",
+        "run",
+        str(package),
+        "--seconds",
+        "0.6",
+        "--streams",
+        "2",
+        "--json",
+        "--report",
+        str(tmp_path / "report.html"),
+        "--record",
+        str(tmp_path / "r"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)

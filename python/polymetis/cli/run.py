@@ -162,7 +162,8 @@ class Measurement:
         summary = self.summary()
         out.print(cards, streams)
         out.print(
-            f"system: {summary['system_frames_per_s']:.1f} frames/s, variation {100 * summary['variation']:.1f} %; host: {self.last.host_cpu:.2f} CPUs",
+            f"system: {summary['system_frames_per_s']:.1f} frames/s, variation {100 * summary['variation']:.1f} %; "
+            f"host: {self.last.host_cpu:.2f} CPUs",
             highlight=False,
         )
         out.print(f"what binds: {self.explanation.binds}. {self.explanation.text}", markup=False, highlight=False)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1a1d21}
-table{border-collapse:collapse;width:100%}th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #dde1e6}th:first-child,td:first-child{text-align:left}
+table{border-collapse:collapse;width:100%}th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #dde1e6}
+th:first-child,td:first-child{text-align:left}
 .note{background:#fff4d6;padding:.5rem 1rem;border-radius:.4rem}svg{width:100%;height:auto}"""
 COLOURS = ("#2a6fdb", "#d9642c", "#1f9d72", "#a44bc4", "#c2a21f", "#c43d5d", "#3fa7c9", "#6b7280")
 
@@ -33,8 +34,10 @@ def write_report(path: Path, summary: dict[str, Any]) -> None:
     )
     explain = html.escape(f"What binds: {summary['explain']['binds']}. {summary['explain']['text']}")
     page = (
-        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>polymetis run</title><style>{STYLE}</style>"
-        f"<h1>{html.escape(summary['package'])}</h1>{note}<p>{rate}</p><p>{explain}</p><h2>Cards</h2>{cards}<h2>Frames per second</h2>{_chart(summary['series'], 'frames_per_s')}"
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>polymetis run</title><style>{STYLE}</style>"
+        f"<h1>{html.escape(summary['package'])}</h1>{note}<p>{rate}</p><p>{explain}</p><h2>Cards</h2>{cards}"
+        f"<h2>Frames per second</h2>{_chart(summary['series'], 'frames_per_s')}"
         f"<h2>Utilisation</h2>{_chart(summary['series'], 'utilisation')}<h2>Streams</h2>{streams}</html>"
     )
     path.write_text(page, encoding="utf-8")
@@ -45,8 +48,11 @@ def _ms(percentiles: dict[str, float], *keys: str) -> list[str]:
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    line = lambda tag, cells: "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"  # noqa: E731
-    return f"<table>{line('th', head)}{''.join(line('td', row) for row in rows)}</table>"
+    return f"<table>{_line('th', head)}{''.join(_line('td', row) for row in rows)}</table>"
+
+
+def _line(tag: str, cells: tuple[Any, ...]) -> str:
+    return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
 
 
 def _chart(series: list[dict[str, Any]], key: str) -> str:
