@@ -34,14 +34,14 @@ enum class Placement {
 };
 
 struct HealthOptions {
-  Duration hang_floor{0};            ///< no job is called hung before this age; 0: the driver's own floor
-  double hang_factor = 3.0;          ///< a job hangs when it is older than this times the p99.9 of its model on its device
-  unsigned attempts_after_error = 3; ///< runs of a frame in all
+  Duration hang_floor{0};             ///< no job is called hung before this age; 0: the driver's own floor
+  double hang_factor = 3.0;           ///< a job hangs when it is older than this times the p99.9 of its model on its device
+  unsigned attempts_after_error = 3;  ///< runs of a frame in all
   unsigned attempts_after_hang = 2;
   Duration first_backoff = std::chrono::milliseconds(100);  ///< quarantine before the first probe; doubles each time
   Duration longest_backoff = std::chrono::seconds(30);
-  Duration probe_interval{0};        ///< a known answer is asked of every ready device this often; 0: never
-  unsigned model_breaker = 3;        ///< a model is stopped when so many of its frames in a row have been blamed
+  Duration probe_interval{0};  ///< a known answer is asked of every ready device this often; 0: never
+  unsigned model_breaker = 3;  ///< a model is stopped when so many of its frames in a row have been blamed
 };
 
 struct FleetOptions {
@@ -49,18 +49,18 @@ struct FleetOptions {
   std::size_t require = 1;              ///< fewer usable devices: `create` refuses
   std::optional<VirtualCards> virtual_cards;
   Placement placement = Placement::balanced;
-  Duration no_card_wait{0};             ///< how long frames wait when no card is left, before they fail with the first cause
+  Duration no_card_wait{0};                         ///< how long frames wait when no card is left, before they fail with the first cause
   std::size_t memory_bytes = std::size_t{1} << 30;  ///< limit on inputs and outputs held by all streams
   HealthOptions health;
-  std::filesystem::path record;         ///< the plan's events go here; empty: nowhere
-  std::size_t trace_frames = 0;         ///< the last so many frames are kept for `write_trace`; about 100 bytes each
+  std::filesystem::path record;  ///< the plan's events go here; empty: nowhere
+  std::size_t trace_frames = 0;  ///< the last so many frames are kept for `write_trace`; about 100 bytes each
 };
 
 /// How a model shares the cards.
 struct ModelOptions {
   double weight = 1.0;
-  unsigned minimum_cores = 1;          ///< over all devices; fewer: it is `adjusted`
-  std::vector<DeviceSelector> devices; ///< empty: all
+  unsigned minimum_cores = 1;                          ///< over all devices; fewer: it is `adjusted`
+  std::vector<DeviceSelector> devices;                 ///< empty: all
   Duration batch_wait = std::chrono::milliseconds(5);  ///< a batch that is not full goes after this
 };
 
@@ -77,14 +77,14 @@ enum class Overload {
 };
 
 struct StreamOptions {
-  std::string name;              ///< in metrics; empty: "stream 3"
+  std::string name;  ///< in metrics; empty: "stream 3"
   Overload overload = Overload::block;
-  Duration deadline{0};          ///< from capture; 0: none
-  unsigned priority = 0;         ///< higher goes first, always
-  double weight = 1.0;           ///< share among streams of one priority
-  std::size_t queue_frames = 0;  ///< frames accepted and not started; 0: 2 an instance, and with a drop policy 4
-  std::size_t queue_bytes = 0;   ///< of inputs accepted and not started; 0: a quarter of the fleet's memory
-  std::size_t window_frames = 0; ///< most frames between the oldest that has not ended and the newest that has started; 0: measured
+  Duration deadline{0};                  ///< from capture; 0: none
+  unsigned priority = 0;                 ///< higher goes first, always
+  double weight = 1.0;                   ///< share among streams of one priority
+  std::size_t queue_frames = 0;          ///< frames accepted and not started; 0: 2 an instance, and with a drop policy 4
+  std::size_t queue_bytes = 0;           ///< of inputs accepted and not started; 0: a quarter of the fleet's memory
+  std::size_t window_frames = 0;         ///< most frames between the oldest that has not ended and the newest that has started; 0: measured
   std::optional<DeviceSelector> prefer;  ///< another device takes its frames only when this one cannot keep up
 };
 
@@ -156,7 +156,8 @@ class POLYMETIS_API Stream {
   void finish();
   /// Frames that have not started end as dropped, those running are finished.
   void cancel();
-  /// `cancel`, and results that nobody took are thrown away.
+  /// `cancel`, and results that nobody took are thrown away. When it returns the callback is not running and will not be called again, unless
+  /// this is called within a callback.
   void close();
   [[nodiscard]] const std::string& name() const;
   [[nodiscard]] std::shared_ptr<const Model> model() const;
@@ -176,7 +177,7 @@ struct Event {
   std::string subject;  ///< the device, model or stream
   std::string state;    ///< what it is now, such as "quarantined"
   std::string was;
-  std::string cause;    ///< a sentence
+  std::string cause;  ///< a sentence
 };
 
 /// Called on a thread of its own that may block; what it throws is logged and dropped. Events wait in order; the oldest of more than
@@ -218,7 +219,8 @@ class POLYMETIS_API Fleet {
   [[nodiscard]] Host& host() const;
   [[nodiscard]] Context context() const;
 
-  /// Drops what waits, gives running jobs `patience` to end, abandons the rest, ends all streams. Every frame has its result.
+  /// Drops what waits, gives running jobs `patience` to end, abandons the rest, ends all streams. Every frame has its result, and callbacks that
+  /// return within `patience` have returned.
   void close(Duration patience = std::chrono::seconds(5));
   [[nodiscard]] bool closed() const noexcept;
   explicit operator bool() const noexcept { return impl_ != nullptr; }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <pthread.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -28,12 +30,24 @@ namespace polymetis::base {
 /// A mutex that clang can follow. Thread-safe.
 class CAPABILITY("mutex") Mutex {
  public:
+  /// `spin`: who finds it taken looks again for a moment before it sleeps. For what is held briefly and often.
+  enum class Wait { sleep, spin };
+  explicit Mutex(Wait wait = Wait::sleep) noexcept {
+    if (wait == Wait::spin) make_adaptive();
+  }
   void lock() ACQUIRE() { inner_.lock(); }
   void unlock() RELEASE() { inner_.unlock(); }
   bool try_lock() TRY_ACQUIRE(true) { return inner_.try_lock(); }
 
  private:
   friend class CondVar;
+  void make_adaptive() noexcept {
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(inner_.native_handle(), &attributes);
+    pthread_mutexattr_destroy(&attributes);
+  }
   std::mutex inner_;
 };
 

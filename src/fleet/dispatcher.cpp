@@ -61,10 +61,9 @@ ModelId Dispatcher::add_model(const std::shared_ptr<const Model>& model, Duratio
   const ModelId id(plan_.models().size());
   ModelRecord& record = grown(models_, id.value);
   record.model = model;
-  record.frame_inputs = std::make_shared<TensorPool>(memory_, row_bytes_of(model->inputs, model->batch), 1);
-  record.outputs = std::make_shared<TensorPool>(memory_, row_bytes_of(model->outputs, model->batch), model->batch);
-  if (model->batch > 1) record.batch_inputs = std::make_shared<TensorPool>(memory_, row_bytes_of(model->inputs, model->batch), model->batch);
-  record.probe = (model->batch > 1 ? record.batch_inputs : record.frame_inputs)->take(TensorPool::Limit::exceed);
+  record.inputs = TensorPool::make(memory_, row_bytes_of(model->inputs, model->batch), model->batch);
+  record.outputs = TensorPool::make(memory_, row_bytes_of(model->outputs, model->batch), model->batch);
+  record.probe = record.inputs->take(TensorPool::Limit::exceed);
   fill_probe(record.probe->buffers());
   decide(host_->now(), event::AddModel{model->name, static_cast<std::uint32_t>(model->batch), batch_wait});
   return id;
@@ -107,7 +106,7 @@ void Dispatcher::readmit(DeviceId device, ModelId model) { apply(event::Readmit{
 /// Turns the plan's decisions into what is done under the lock, and adds the rest to this thread's list.
 void Dispatcher::carry_out() {
   Todo& todo = Todo::of_this_thread();
-  todo.keep(shared_from_this());
+  todo.keep(*this);
   if (actions_.opened.valid()) {
     if (open_streams_.size() <= actions_.opened.value) open_streams_.resize(actions_.opened.value + 1);
     opened_->id = actions_.opened;
@@ -148,6 +147,7 @@ void Dispatcher::carry_out() {
   for (const StreamId id : actions_.closed) {
     StreamRecord& stream = *open_streams_[id.value];
     stream.answered = true;
+    stream.refuses.store(true, std::memory_order_release);
     wake(stream.result_waiters);
     wake(stream.room_waiters);
     todo.ends.push_back(std::move(open_streams_[id.value]));
@@ -167,6 +167,7 @@ void Dispatcher::prepare(const Actions::Start& start) {
   job.job = start.job;
   job.executor = start.executor;
   job.inside = device::JobId::none;
+  job.queued = last_now_;
   job.abandoned = false;
   job.probe = start.frame_count == 0;
   job.instance = executor.instance;
@@ -177,11 +178,11 @@ void Dispatcher::prepare(const Actions::Start& start) {
   const auto* frames = actions_.frames.data() + start.first_frame;
   if (job.probe) {
     job.inputs = model.probe->buffers();
-  } else if (model.batch_inputs == nullptr) {
+  } else if (model.model->batch == 1) {
     job.inputs = frames_[frames->value].input->buffers();
     submitter = std::exchange(frames_[frames->value].submitter, Submitter::continues);
   } else {
-    job.input = model.batch_inputs->take(TensorPool::Limit::exceed);
+    job.input = model.inputs->take(TensorPool::Limit::exceed);
     job.inputs = job.input->buffers();
     for (std::uint32_t i = 0; i < start.frame_count; ++i) job.gather.push_back(frames_[frames[i].value].input);
   }
@@ -201,6 +202,7 @@ void Dispatcher::start(JobRecord& job, std::uint64_t serial, Submitter submitter
   const device::JobRequest request{.inputs = job.inputs,
                                    .outputs = job.outputs,
                                    .submitter = submitter,
+                                   .queued = job.queued,
                                    .done =
                                        [](void* record, const Status& status, const Stamps& stamps) noexcept {
                                          auto& ended = *static_cast<JobRecord*>(record);
@@ -208,7 +210,8 @@ void Dispatcher::start(JobRecord& job, std::uint64_t serial, Submitter submitter
                                        },
                                    .argument = &job};
   const device::JobId inside = instance->submit(request);
-  if (inside == device::JobId::none) return job_done(job, Status(Code::internal_error, "The instance had no place for a job that the plan gave it."), {});
+  if (inside == device::JobId::none)
+    return job_done(job, Status(Code::internal_error, "The instance had no place for a job that the plan gave it."), {});
   if (job.serial.load(std::memory_order_acquire) != serial) return;  // it has ended, and the record may serve another
   base::MutexLock lock(mutex_);
   if (job.serial.load(std::memory_order_relaxed) != serial) return;
@@ -218,6 +221,7 @@ void Dispatcher::start(JobRecord& job, std::uint64_t serial, Submitter submitter
 
 void Dispatcher::job_done(JobRecord& job, const Status& status, const Stamps& stamps) noexcept {
   const std::uint64_t answer = job.probe && status.ok() ? digest_of(job.outputs) : 0;
+  std::shared_ptr<device::Instance> instance;  // let go outside the lock
   {
     base::MutexLock lock(mutex_);
     const TimePoint now = host_->now();
@@ -233,7 +237,7 @@ void Dispatcher::job_done(JobRecord& job, const Status& status, const Stamps& st
     // The plan may give the record to another job at once: what this one holds is let go after the wins have taken theirs.
     TensorSet* const input = std::exchange(job.input, nullptr);
     TensorSet* const output = job.output;
-    Todo::of_this_thread().ends.push_back(std::move(job.instance));
+    instance = std::move(job.instance);
     decide(now, end);
     if (input != nullptr) input->let_go();
     output->let_go();
@@ -272,40 +276,48 @@ void Dispatcher::deliver(const Actions::Deliver& delivered) {
 
 void Dispatcher::hand_over(StreamRecord& stream, Result&& result) {
   if (stream.cancelled) return;
-  stream.ready.push_back(std::move(result));
-  if (stream.callback == nullptr) return wake(stream.result_waiters);
-  if (std::exchange(stream.draining, true)) return;
-  Todo::of_this_thread().drains.push_back({this, open_streams_[stream.id.value]});
-}
-
-/// Calls the stream's callback with what is ready; one thread a stream at a time, so results stay in order.
-void Dispatcher::drain(const std::shared_ptr<StreamRecord>& stream) {
-  while (true) {
-    Result result;
-    {
-      base::MutexLock lock(mutex_);
-      if (stream->ready.empty()) {
-        stream->draining = false;
-        return wake(stream->result_waiters);
-      }
-      result = stream->ready.pop_front();
-    }
-    try {
-      stream->callback(std::move(result));
-    } catch (const std::exception& error) {
-      report(fmt::format("The callback of {} threw: {}", stream->options.name, error.what()));
-    } catch (...) {
-      report(fmt::format("The callback of {} threw something that is no std::exception.", stream->options.name));
-    }
+  if (stream.callback == nullptr) {
+    stream.ready.push_back(std::move(result));
+    wake(stream.result_waiters);
+  } else if (std::exchange(stream.draining, true)) {
+    stream.ready.push_back(std::move(result));
+  } else {
+    ++drains_out_;
+    Todo::of_this_thread().drains.push_back({this, open_streams_[stream.id.value], std::move(result)});
   }
 }
 
-void Dispatcher::report(std::string text) const {
-  tell({host_->now(), EventKind::stream, "", "callback failed", "", std::move(text)});
+/// Calls the stream's callback with what is ready; one thread a stream at a time, so results stay in order.
+void Dispatcher::drain(StreamRecord& stream, Result&& first) {
+  call_back(stream, std::move(first));
+  while (std::optional<Result> next = next_to_call(stream)) call_back(stream, std::move(*next));
 }
 
+std::optional<Result> Dispatcher::next_to_call(StreamRecord& stream) {
+  base::MutexLock lock(mutex_);
+  if (!stream.ready.empty()) return stream.ready.pop_front();
+  stream.draining = false;
+  if (--drains_out_ == 0) wake(idle_waiters_);
+  wake(stream.result_waiters);
+  return std::nullopt;
+}
+
+void Dispatcher::call_back(const StreamRecord& stream, Result&& result) {
+  const Todo::InCallback here;
+  try {
+    stream.callback(std::move(result));
+  } catch (const std::exception& error) {
+    report(fmt::format("The callback of {} threw: {}", stream.options.name, error.what()));
+  } catch (...) {
+    report(fmt::format("The callback of {} threw something that is no std::exception.", stream.options.name));
+  }
+}
+
+void Dispatcher::report(std::string text) const { tell({host_->now(), EventKind::stream, "", "callback failed", "", std::move(text)}); }
+
 void Dispatcher::announce(const Actions::Change& change) {
-  const std::string subject = change.kind == EventKind::device ? plan_.devices()[DeviceId(change.subject)].name : plan_.models()[ModelId(change.subject)].name;
+  const std::string subject =
+      change.kind == EventKind::device ? plan_.devices()[DeviceId(change.subject)].name : plan_.models()[ModelId(change.subject)].name;
   if (trace_.on()) trace_.add(Trace::Instant{last_now_, fmt::format("{}: {}", subject, change.state)});
   Todo::of_this_thread().tells.push_back({this, {last_now_, change.kind, subject, change.state, change.was, change.cause}});
 }
@@ -406,7 +418,7 @@ void Dispatcher::wake(std::vector<Latch*>& waiters) {
 
 void Dispatcher::wait_until_idle(TimePoint until) {
   base::MutexLock lock(mutex_);
-  while (jobs_out_ + reloads_out_ > 0)
+  while (jobs_out_ + reloads_out_ + (Todo::of_this_thread().in_callback() ? 0 : drains_out_) > 0)
     if (!wait_for(idle_waiters_, until)) return;
 }
 
@@ -417,6 +429,7 @@ void Dispatcher::close(Duration patience) {
     for (std::size_t i = 0; i < open_streams_.size(); ++i) {
       if (open_streams_[i] == nullptr) continue;
       open_streams_[i]->finished = true;
+      open_streams_[i]->refuses.store(true, std::memory_order_release);
       wake(open_streams_[i]->room_waiters);
       decide(host_->now(), event::CancelStream{StreamId(i), 0});
     }

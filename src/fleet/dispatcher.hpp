@@ -31,13 +31,15 @@ struct StreamRecord {
   StreamOptions options;
   ResultCallback callback;
   std::shared_ptr<const Model> model;
-  std::shared_ptr<TensorPool> inputs;
+  std::shared_ptr<TensorPool> inputs;  // frames
+  // own synchronisation
+  std::atomic<bool> refuses{false};  // finished, cancelled or answered: look under the lock why
   // guarded
-  Ring<Result> ready;                  // in order, not taken
-  bool draining = false;               // a thread is calling the callback
-  bool finished = false;               // no more frames
-  bool cancelled = false;              // closed: results are thrown away
-  bool answered = false;               // the plan has let go of it
+  Ring<Result> ready;      // in order, not taken
+  bool draining = false;   // a thread is about to call the callback, or does
+  bool finished = false;   // no more frames
+  bool cancelled = false;  // closed: results are thrown away
+  bool answered = false;   // the plan has let go of it
   std::uint64_t offered = 0;
   std::uint64_t delivered = 0;
   std::vector<Latch*> result_waiters;
@@ -65,7 +67,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   DeviceId add_device(const std::string& name, const std::string& board);
   ModelId add_model(const std::shared_ptr<const Model>& model, Duration batch_wait);
   /// `lease` is let go when the executor is retired or the fleet closed.
-  ExecutorId add_executor(DeviceId device, ModelId model, std::shared_ptr<device::Instance> instance, std::shared_ptr<void> lease, InstanceLoader loader);
+  ExecutorId add_executor(DeviceId device, ModelId model, std::shared_ptr<device::Instance> instance, std::shared_ptr<void> lease,
+                          InstanceLoader loader);
   /// Gives it no more frames and waits until it holds none; false: it still did at `until`.
   bool retire(ExecutorId executor, TimePoint until);
   void device_changed(DeviceId device, const DeviceChange& change);
@@ -121,13 +124,14 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
     ExecutorId executor;
     std::atomic<std::uint64_t> serial{0};  // grows at each use
     device::JobId inside = device::JobId::none;
+    TimePoint queued;
     bool abandoned = false;
     bool probe = false;
     std::shared_ptr<device::Instance> instance;
     Stamps stamps;
-    TensorSet* input = nullptr;            // a batch's own
+    TensorSet* input = nullptr;  // a batch's own
     TensorSet* output = nullptr;
-    std::vector<TensorSet*> gather;        // a batch's frames
+    std::vector<TensorSet*> gather;  // a batch's frames
     std::span<const Buffer> inputs;
     std::span<const Buffer> outputs;
   };
@@ -140,8 +144,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   };
   struct ModelRecord {
     std::shared_ptr<const Model> model;
-    std::shared_ptr<TensorPool> frame_inputs;
-    std::shared_ptr<TensorPool> batch_inputs;  // null for a batch of one
+    std::shared_ptr<TensorPool> inputs;  // of whole runs: probes and gathered batches
     std::shared_ptr<TensorPool> outputs;
     TensorSet* probe = nullptr;
     KnownAnswer known;
@@ -162,14 +165,16 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void job_done(JobRecord& record, const Status& status, const Stamps& stamps) noexcept;
   void tick() noexcept;
   void reload(ExecutorId executor);
-  void drain(const std::shared_ptr<StreamRecord>& stream);
+  void drain(StreamRecord& stream, Result&& first);
+  std::optional<Result> next_to_call(StreamRecord& stream);
+  void call_back(const StreamRecord& stream, Result&& result);
   std::size_t take_ready(StreamRecord& stream, std::vector<Result>& results, std::size_t most) REQUIRES(mutex_);
   void report(std::string text) const;
   void tell(Event event) const;
   bool wait_for(std::vector<Latch*>& waiters, TimePoint until) REQUIRES(mutex_);
   void wait_until_idle(TimePoint until) EXCLUDES(mutex_);
-  FrameId offer(StreamRecord& stream, TensorSet* input, const FrameOptions& options, Submitter submitter, std::unique_ptr<std::promise<Result>>& promise)
-      REQUIRES(mutex_);
+  FrameId offer(StreamRecord& stream, TensorSet* input, const FrameOptions& options, Submitter submitter,
+                std::unique_ptr<std::promise<Result>>& promise) REQUIRES(mutex_);
   static void wake(std::vector<Latch*>& waiters);
 
   // constant
@@ -179,7 +184,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   // own synchronisation
   std::atomic<bool> closed_{false};
   // guarded by mutex_
-  mutable base::Mutex mutex_;
+  mutable base::Mutex mutex_{base::Mutex::Wait::spin};
   Trace trace_ GUARDED_BY(mutex_);
   TimePoint last_now_ GUARDED_BY(mutex_){};
   Plan plan_ GUARDED_BY(mutex_);
@@ -192,10 +197,11 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   std::vector<std::shared_ptr<StreamRecord>> open_streams_ GUARDED_BY(mutex_);  // by StreamId; null: free
   std::shared_ptr<StreamRecord> opened_ GUARDED_BY(mutex_);                     // the stream whose opening is being decided
   TimerId timer_ GUARDED_BY(mutex_) = TimerId::none;
-  std::size_t timers_out_ GUARDED_BY(mutex_) = 0;   // armed and not known to be over
+  std::size_t timers_out_ GUARDED_BY(mutex_) = 0;  // armed and not known to be over
   TimePoint armed_at_ GUARDED_BY(mutex_) = TimePoint::max();
-  std::size_t jobs_out_ GUARDED_BY(mutex_) = 0;     // given to devices and not let go
+  std::size_t jobs_out_ GUARDED_BY(mutex_) = 0;  // given to devices and not let go
   std::size_t reloads_out_ GUARDED_BY(mutex_) = 0;
+  std::size_t drains_out_ GUARDED_BY(mutex_) = 0;         // streams whose callback is being called
   std::shared_ptr<Dispatcher> alive_ GUARDED_BY(mutex_);  // while a device, a timer or a reload may call
   std::vector<Latch*> idle_waiters_ GUARDED_BY(mutex_);
   std::vector<Latch*> retire_waiters_ GUARDED_BY(mutex_);

@@ -11,7 +11,8 @@ namespace {
 Status refused(const Dispatcher& dispatcher, const StreamRecord& stream) {
   if (dispatcher.closed()) return {Code::invalid_argument, "The fleet was closed; make another one."};
   if (stream.cancelled || stream.answered) return {Code::invalid_argument, fmt::format("{} was closed; open another stream.", stream.options.name)};
-  if (stream.finished) return {Code::invalid_argument, fmt::format("{} was finished, so it takes no more frames; open another stream.", stream.options.name)};
+  if (stream.finished)
+    return {Code::invalid_argument, fmt::format("{} was finished, so it takes no more frames; open another stream.", stream.options.name)};
   return {};
 }
 
@@ -26,8 +27,9 @@ std::shared_ptr<StreamRecord> Dispatcher::open_stream(ModelId model, const Strea
   base::MutexLock lock(mutex_);
   const ModelRecord& record = models_[model.value];
   stream->model = record.model;
-  stream->inputs = record.frame_inputs;
-  const std::size_t frame_bytes = std::max<std::size_t>(record.frame_inputs->set_bytes() + record.outputs->set_bytes() / record.model->batch, 1);
+  const auto rows = record.inputs->row_bytes();
+  stream->inputs = TensorPool::make(memory_, {rows.begin(), rows.end()}, 1);
+  const std::size_t frame_bytes = std::max<std::size_t>(stream->inputs->set_bytes() + record.outputs->set_bytes() / record.model->batch, 1);
   const std::size_t limit_bytes = options.queue_bytes > 0 ? options.queue_bytes : options_.memory_bytes / 4;
   const std::size_t most = std::clamp<std::size_t>(limit_bytes / frame_bytes, 2, most_untaken);
   std::size_t queue = options.queue_frames;
@@ -86,7 +88,8 @@ Expected<std::uint64_t> Dispatcher::submit(StreamRecord& stream, TensorSet* inpu
       carry_out();
       if (id.valid()) break;
       if (until <= last_now_ || !wait_for(stream.room_waiters, until))
-        return failure(Code::pending, fmt::format("{}'s queue is full; take results, wait, or open the stream with a drop policy.", stream.options.name));
+        return failure(Code::pending,
+                       fmt::format("{}'s queue is full; take results, wait, or open the stream with a drop policy.", stream.options.name));
     }
   }
   Todo::of_this_thread().run();
@@ -95,14 +98,15 @@ Expected<std::uint64_t> Dispatcher::submit(StreamRecord& stream, TensorSet* inpu
 
 Expected<TensorSet*> Dispatcher::take_input(StreamRecord& stream, TimePoint until) {
   while (true) {
-    {
+    if (stream.refuses.load(std::memory_order_acquire)) {
       base::MutexLock lock(mutex_);
       if (Status status = refused(*this, stream); !status.ok()) return Unexpected(std::move(status));
     }
     if (TensorSet* set = stream.inputs->take(TensorPool::Limit::obey)) return set;
     if (until <= host_->now())
-      return failure(Code::pending, fmt::format("The fleet's memory for frames is used up ({} of {} bytes); release results, or raise FleetOptions::memory_bytes.",
-                                                memory_->used_bytes(), memory_->limit_bytes()));
+      return failure(Code::pending,
+                     fmt::format("The fleet's memory for frames is used up ({} of {} bytes); release results, or raise FleetOptions::memory_bytes.",
+                                 memory_->used_bytes(), memory_->limit_bytes()));
     Latch latch;
     memory_->call(latch);
     if (TensorSet* set = stream.inputs->take(TensorPool::Limit::obey)) {
@@ -156,6 +160,7 @@ void Dispatcher::finish(StreamRecord& stream) {
   {
     base::MutexLock lock(mutex_);
     stream.finished = true;
+    stream.refuses.store(true, std::memory_order_release);
     wake(stream.result_waiters);
     wake(stream.room_waiters);
   }
@@ -175,10 +180,12 @@ void Dispatcher::close(StreamRecord& stream) {
   {
     base::MutexLock lock(mutex_);
     stream.finished = stream.cancelled = true;
+    stream.refuses.store(true, std::memory_order_release);
     std::swap(untaken, stream.ready);
     wake(stream.result_waiters);
     wake(stream.room_waiters);
     if (!stream.answered) decide(host_->now(), event::CancelStream{stream.id, 1});
+    while (stream.draining && !Todo::of_this_thread().in_callback()) wait_for(stream.result_waiters, TimePoint::max());
   }
   Todo::of_this_thread().run();
 }

@@ -20,6 +20,16 @@ void Actions::clear() noexcept {
   opened = {};
 }
 
+/// All that neither `accept` nor `end_frame` sets.
+void Plan::Frame::reset() noexcept {
+  deadline = TimePoint::max();
+  started = {};
+  ended = delivered = running = false;
+  device = {};
+  cause = Status();
+  jobs = attempts = errors = hangs = aborts = tried_count = 0;
+}
+
 void Plan::Job::reset() noexcept {
   executor = {};
   incarnation = 0;
@@ -122,6 +132,7 @@ void Plan::add(const event::AddExecutor& added) {
   executor.bound = HangBound(std::max(added.hang_floor, options_.health.hang_floor), options_.health.hang_factor);
   devices_[added.device].executors.push_back(id);
   models_[added.model].executors.push_back(id);
+  executor.usable = usable(added.device);
   const DeviceState state = devices_[added.device].state;
   if (state != DeviceState::quarantined && state != DeviceState::lost) start_probe(id);
 }
@@ -221,7 +232,7 @@ void Plan::close(const event::Close& closed) {
     }
   }
   for (std::size_t i = 0; i < devices_.size(); ++i) {
-    devices_[DeviceId(i)].state = DeviceState::lost;  // no change to tell of: the fleet ends
+    enter_state(DeviceId(i), DeviceState::lost);  // no change to tell of: the fleet ends
     withdraw(DeviceId(i), closed.cause);
   }
 }
@@ -265,7 +276,8 @@ void Plan::end_frame(FrameId id, Outcome outcome, const Status& status) {
   }
   if (outcome != Outcome::outputs) {
     explain_failures(id, outcome != Outcome::failed);
-    if (outcome == Outcome::dropped && frame.cause.ok()) frame.cause = Status(Code::runtime_error, "The frame was dropped: its stream's queue was full or it was cancelled.");
+    if (outcome == Outcome::dropped && frame.cause.ok())
+      frame.cause = Status(Code::runtime_error, "The frame was dropped: its stream's queue was full or it was cancelled.");
   }
   advance(frame.stream);
 }

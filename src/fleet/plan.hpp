@@ -19,8 +19,15 @@ struct PlanOptions {
   Duration no_card_wait{0};
   template <class F>
   void members(F&& f) {
-    f(health.hang_floor); f(health.hang_factor); f(health.attempts_after_error); f(health.attempts_after_hang); f(health.first_backoff);
-    f(health.longest_backoff); f(health.probe_interval); f(health.model_breaker); f(no_card_wait);
+    f(health.hang_floor);
+    f(health.hang_factor);
+    f(health.attempts_after_error);
+    f(health.attempts_after_hang);
+    f(health.first_backoff);
+    f(health.longest_backoff);
+    f(health.probe_interval);
+    f(health.model_breaker);
+    f(no_card_wait);
   }
 };
 
@@ -52,37 +59,37 @@ class Plan {
     TimePoint since;
     Duration backoff{0};
     TimePoint probe_at = TimePoint::max();
-    bool admitted = false;     // it has been ready once
+    bool admitted = false;  // it has been ready once
     std::vector<ExecutorId> executors;
-    unsigned strikes = 0;      // failures that were its own, since so many successes
-    unsigned successes = 0;    // since the last strike
-    unsigned suspicions = 0;   // failed runs that are not yet explained
+    unsigned strikes = 0;     // failures that were its own, since so many successes
+    unsigned successes = 0;   // since the last strike
+    unsigned suspicions = 0;  // failed runs that are not yet explained
     unsigned hang_suspicions = 0;
     std::uint64_t frames = 0;
     std::uint64_t failures = 0;
     std::uint64_t hangs = 0;
     std::uint64_t readmissions = 0;
-    Duration busy{0};          // sum of computing times
+    Duration busy{0};  // sum of computing times
   };
   struct Model {
     std::string name;
     std::uint32_t batch = 1;
     Duration batch_wait{0};
     std::vector<ExecutorId> executors;
-    Ring<FrameId> retries;             // frames that run again go first
+    Ring<FrameId> retries;  // frames that run again go first
     FairQueue queue;
-    std::uint64_t waiting = 0;         // in streams' queues, without retries
-    bool hungry = true;                // an executor has a place for which there was no frame
-    bool dirty = false;                // something changed that may let a frame start
-    Duration fastest{0};               // of its executors' typical times; 0: not known
-    Duration longest_bound{0};         // of its executors' hang bounds
+    std::uint64_t waiting = 0;  // in streams' queues, without retries
+    bool hungry = true;         // an executor has a place for which there was no frame
+    bool dirty = false;         // something changed that may let a frame start
+    Duration fastest{0};        // of its executors' typical times; 0: not known
+    Duration longest_bound{0};  // of its executors' hang bounds
     unsigned until_measure = 0;
-    unsigned blamed = 0;               // frames that failed everywhere, less one for each 100 that did not
+    unsigned blamed = 0;  // frames that failed everywhere, less one for each 100 that did not
     unsigned successes = 0;
-    std::vector<DeviceId> hung;        // devices that its frames hung since its last success
+    std::vector<DeviceId> hung;  // devices that its frames hung since its last success
     TimePoint last_success;
     bool stopped = false;
-    Status cause;                      // why it was stopped, or why no card is left
+    Status cause;  // why it was stopped, or why no card is left
     Duration backoff{0};
     TimePoint resume_at = TimePoint::max();
     TimePoint no_card_since = TimePoint::max();
@@ -91,16 +98,17 @@ class Plan {
     DeviceId device;
     ModelId model;
     std::uint32_t depth = 1;
-    std::uint32_t incarnation = 0;     // grows with each fresh instance
-    std::uint32_t in_flight = 0;       // jobs of this incarnation, abandoned ones too
-    std::uint32_t holds = 0;           // unexplained failures: until they are it takes only frames that run again
+    std::uint32_t incarnation = 0;  // grows with each fresh instance
+    std::uint32_t in_flight = 0;    // jobs of this incarnation, abandoned ones too
+    std::uint32_t holds = 0;        // unexplained failures: until they are it takes only frames that run again
     bool probing = true;
     bool reloading = false;
     bool retired = false;
-    bool overtaken = false;            // its job outlived the bound and has not come back
+    bool usable = false;     // its device is ready or suspect
+    bool overtaken = false;  // its job outlived the bound and has not come back
     TimePoint probed_at;
-    Ring<JobId> jobs;                  // of this incarnation, oldest first
-    TimePoint head_since;              // when the oldest could start
+    Ring<JobId> jobs;      // of this incarnation, oldest first
+    TimePoint head_since;  // when the oldest could start
     TimePoint last_start;
     HangBound bound;
     std::uint64_t frames = 0;
@@ -108,7 +116,7 @@ class Plan {
   struct Attempt {
     ExecutorId executor;
     std::uint32_t incarnation = 0;
-    bool open = false;                 // not yet explained
+    bool open = false;  // not yet explained
     bool hung = false;
   };
   struct Frame {
@@ -125,14 +133,15 @@ class Plan {
     std::uint8_t takes = 0;
     Outcome outcome = Outcome::dropped;
     DeviceId device;
-    Status cause;                      // the first failure
-    std::uint32_t jobs = 0;            // that still read its inputs
+    Status cause;            // the first failure
+    std::uint32_t jobs = 0;  // that still read its inputs
     std::uint32_t attempts = 0;
-    std::uint32_t errors = 0;          // attempts that count against it
+    std::uint32_t errors = 0;  // attempts that count against it
     std::uint32_t hangs = 0;
-    std::uint32_t aborts = 0;          // attempts that its device's trouble ended
-    std::array<Attempt, 6> tried{};    // failed ones
+    std::uint32_t aborts = 0;        // attempts that its device's trouble ended
+    std::array<Attempt, 6> tried{};  // failed ones; only the first `tried_count` mean anything
     std::uint32_t tried_count = 0;
+    void reset() noexcept;
   };
   struct Job {
     ExecutorId executor;
@@ -140,18 +149,18 @@ class Plan {
     bool probe = false;
     bool abandoned = false;
     TimePoint started;
-    std::vector<FrameId> frames;       // keeps its memory from job to job
+    std::vector<FrameId> frames;  // keeps its memory from job to job
     void reset() noexcept;
   };
   struct Stream {
     event::OpenStream options;
-    Ring<FrameId> order;               // from the oldest not delivered to the newest accepted
-    std::uint64_t next_number = 0;     // of the next offer
-    std::uint64_t head_number = 0;     // of order.front()
-    std::uint64_t next_start = 0;      // number of the next to start: waiting are [next_start, next_number)
-    std::uint64_t waiting = 0;         // accepted, neither started nor ended
-    std::uint64_t untaken = 0;         // delivered, not taken
-    bool full = false;                 // an offer was refused since the last room
+    Ring<FrameId> order;            // from the oldest not delivered to the newest accepted
+    std::uint64_t next_number = 0;  // of the next offer
+    std::uint64_t head_number = 0;  // of order.front()
+    std::uint64_t next_start = 0;   // number of the next to start: waiting are [next_start, next_number)
+    std::uint64_t waiting = 0;      // accepted, neither started nor ended
+    std::uint64_t untaken = 0;      // delivered, not taken
+    bool full = false;              // an offer was refused since the last room
     bool cancelled = false;
     bool closing = false;
     bool open = false;
@@ -236,6 +245,7 @@ class Plan {
 
   // plan_health.cpp: the life of devices and models
   void set_state(DeviceId id, DeviceState state, std::string cause);
+  void enter_state(DeviceId id, DeviceState state) noexcept;
   void strike(DeviceId id, bool hung, const std::string& cause);
   void calm(DeviceId id);
   void quarantine(DeviceId id, const std::string& cause);

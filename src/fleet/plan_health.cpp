@@ -16,13 +16,18 @@ void Plan::set_state(DeviceId id, DeviceState state, std::string cause) {
   Device& device = devices_[id];
   if (device.state == state) return;
   actions_->changes.push_back({EventKind::device, id.value, device_state_name(state), device_state_name(device.state), cause});
-  device.state = state;
+  enter_state(id, state);
   device.cause = std::move(cause);
   device.since = now_;
   for (const ExecutorId e : device.executors) {
     measure(executors_[e].model);
     models_[executors_[e].model].dirty = true;
   }
+}
+
+void Plan::enter_state(DeviceId id, DeviceState state) noexcept {
+  devices_[id].state = state;
+  for (const ExecutorId e : devices_[id].executors) executors_[e].usable = usable(id);
 }
 
 /// A failure was this device's own.
@@ -51,7 +56,8 @@ void Plan::quarantine(DeviceId id, const std::string& cause) {
   Device& device = devices_[id];
   if (device.state == DeviceState::quarantined || device.state == DeviceState::lost) return;
   const bool was_well = usable(id) && now_ - device.since > 10 * device.backoff;
-  device.backoff = device.backoff.count() == 0 || was_well ? options_.health.first_backoff : std::min(device.backoff * 2, options_.health.longest_backoff);
+  device.backoff =
+      device.backoff.count() == 0 || was_well ? options_.health.first_backoff : std::min(device.backoff * 2, options_.health.longest_backoff);
   device.probe_at = now_ + device.backoff;
   wake_at(device.probe_at);
   set_state(id, DeviceState::quarantined, cause);
@@ -147,7 +153,8 @@ void Plan::stop_model(ModelId id, const Status& cause) {
   Model& model = models_[id];
   if (model.stopped) return;
   model.stopped = true;
-  model.cause = Status(cause.code(), fmt::format("Model {} was stopped, since its frames failed or hung one card after the other: {}", model.name, cause.message()));
+  model.cause = Status(
+      cause.code(), fmt::format("Model {} was stopped, since its frames failed or hung one card after the other: {}", model.name, cause.message()));
   model.backoff = model.backoff.count() == 0 ? options_.health.first_backoff : std::min(model.backoff * 2, options_.health.longest_backoff);
   model.resume_at = now_ + model.backoff;
   wake_at(model.resume_at);
@@ -186,7 +193,8 @@ void Plan::check_card(ModelId id) {
   std::string why;
   for (const ExecutorId e : model.executors) {
     const Device& device = devices_[executors_[e].device];
-    if (why.find(device.name) == std::string::npos) why += fmt::format(" {} is {}{}{};", device.name, device_state_name(device.state), device.cause.empty() ? "" : ": ", device.cause);
+    if (why.find(device.name) == std::string::npos)
+      why += fmt::format(" {} is {}{}{};", device.name, device_state_name(device.state), device.cause.empty() ? "" : ": ", device.cause);
   }
   if (why.empty()) why = " none was given to it;";
   why.back() = '.';
@@ -217,7 +225,8 @@ void Plan::tick_executor(ExecutorId id, TimePoint due) {
   if (executor.jobs.empty() || executor.overtaken) return;
   const Duration bound = executor.bound.bound();
   // The tick itself came late: this computer had no time, so the job gets what it missed.
-  if (const Duration late = now_ - std::min(due, now_); due != TimePoint::max() && late > bound / 4) executor.head_since = std::min(now_, executor.head_since + late);
+  if (const Duration late = now_ - std::min(due, now_); due != TimePoint::max() && late > bound / 4)
+    executor.head_since = std::min(now_, executor.head_since + late);
   if (now_ - executor.head_since < bound) return wake_at(executor.head_since + bound);
   overtake(id);
 }

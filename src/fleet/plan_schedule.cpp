@@ -11,12 +11,11 @@ constexpr Duration trickle_interval = std::chrono::milliseconds(500);
 }  // namespace
 
 bool Plan::takes(const Executor& executor) const noexcept {
-  return usable(executor.device) && !executor.retired && !executor.probing && !executor.reloading && !executor.overtaken && executor.in_flight < executor.depth;
+  return executor.in_flight < executor.depth && executor.usable && !executor.retired && !executor.probing && !executor.reloading &&
+         !executor.overtaken;
 }
 
-bool Plan::usable(DeviceId id) const noexcept {
-  return devices_[id].state == DeviceState::ready || devices_[id].state == DeviceState::suspect;
-}
+bool Plan::usable(DeviceId id) const noexcept { return devices_[id].state == DeviceState::ready || devices_[id].state == DeviceState::suspect; }
 
 /// While a failure on it is unexplained an executor takes only frames that run again: a card that fails fast would else take them all.
 bool Plan::trusted(const Executor& executor) const noexcept { return executor.holds == 0 && devices_[executor.device].hang_suspicions < 2; }
@@ -228,15 +227,15 @@ void Plan::pull_all(ModelId id) {
   Model& model = models_[id];
   if (model.stopped) return;
   model.hungry = false;
-  for (ExecutorId e = best_executor(id); e.valid(); e = best_executor(id)) {
-    if (start_frames(e)) continue;
-    model.hungry = true;
+  while (model.waiting + model.retries.size() > 0) {
+    const ExecutorId best = best_executor(id);
+    if (!best.valid()) return;
+    if (start_frames(best)) continue;
+    // The best may be barred where another is not: a retry that failed there, a stream that prefers another device.
+    for (const ExecutorId e : model.executors) pull(e);
     break;
   }
-  if (!model.hungry) return;
-  // The best may be barred where another is not: a retry that failed there, a stream that prefers another device.
-  if (model.waiting + model.retries.size() > 0)
-    for (const ExecutorId e : model.executors) pull(e);
+  model.hungry = true;
 }
 
 }  // namespace polymetis::fleet

@@ -63,33 +63,52 @@ TensorPool::TensorPool(std::shared_ptr<MemoryBudget> budget, std::vector<std::si
 
 TensorPool::~TensorPool() { budget_->give(set_bytes_ * all_.size()); }
 
+std::shared_ptr<TensorPool> TensorPool::make(std::shared_ptr<MemoryBudget> budget, std::vector<std::size_t> row_bytes, std::size_t rows) {
+  return {new TensorPool(std::move(budget), std::move(row_bytes), rows), [](TensorPool* pool) { pool->orphan(); }};
+}
+
 TensorSet* TensorPool::take(Limit limit) {
   base::MutexLock lock(mutex_);
-  if (free_ == nullptr) {
-    if (limit == Limit::exceed) {
-      budget_->take_anyway(set_bytes_);
-    } else if (!budget_->take(set_bytes_)) {
-      return nullptr;
-    }
-    all_.push_back(std::make_unique<TensorSet>(*this, row_bytes_, rows_));
-    free_ = all_.back().get();
-  }
+  if (free_ == nullptr && !grow(limit)) return nullptr;
   TensorSet* set = free_;
   free_ = set->next_free_;
-  set->next_free_ = nullptr;
   set->references_.store(1, std::memory_order_relaxed);
-  set->alive_ = shared_from_this();
+  ++out_;
   return set;
 }
 
+bool TensorPool::grow(Limit limit) {
+  if (limit == Limit::exceed) {
+    budget_->take_anyway(set_bytes_);
+  } else if (!budget_->take(set_bytes_)) {
+    return false;
+  }
+  all_.push_back(std::make_unique<TensorSet>(*this, row_bytes_, rows_));
+  free_ = all_.back().get();
+  return true;
+}
+
 void TensorPool::put_back(TensorSet* set) noexcept {
-  const std::shared_ptr<TensorPool> alive = std::move(set->alive_);
+  bool unused = false;
   {
     base::MutexLock lock(mutex_);
     set->next_free_ = free_;
     free_ = set;
+    unused = --out_ == 0 && orphaned_;
+    if (!unused) budget_->came_back();
   }
-  budget_->came_back();
+  if (unused) delete this;
+}
+
+/// Its owner is gone; it ends with the last set that is out.
+void TensorPool::orphan() noexcept {
+  bool unused = false;
+  {
+    base::MutexLock lock(mutex_);
+    orphaned_ = true;
+    unused = out_ == 0;
+  }
+  if (unused) delete this;
 }
 
 }  // namespace polymetis::fleet

@@ -76,16 +76,14 @@ class TensorSet {
   std::unique_ptr<Slot::Impl> slot_;
   // own synchronisation
   std::atomic<std::uint32_t> references_{0};
-  std::shared_ptr<TensorPool> alive_;  // while it is out
   TensorSet* next_free_ = nullptr;
 };
 
 /// Sets of one layout. Outlives its owner until the last set is back. Thread-safe.
-class TensorPool : public std::enable_shared_from_this<TensorPool> {
+class TensorPool {
  public:
   /// `row_bytes`: one a tensor, for one frame.
-  TensorPool(std::shared_ptr<MemoryBudget> budget, std::vector<std::size_t> row_bytes, std::size_t rows);
-  ~TensorPool();
+  static std::shared_ptr<TensorPool> make(std::shared_ptr<MemoryBudget> budget, std::vector<std::size_t> row_bytes, std::size_t rows);
   TensorPool(const TensorPool&) = delete;
   TensorPool& operator=(const TensorPool&) = delete;
 
@@ -97,7 +95,11 @@ class TensorPool : public std::enable_shared_from_this<TensorPool> {
 
  private:
   friend class TensorSet;
+  TensorPool(std::shared_ptr<MemoryBudget> budget, std::vector<std::size_t> row_bytes, std::size_t rows);
+  ~TensorPool();
+  bool grow(Limit limit) REQUIRES(mutex_);
   void put_back(TensorSet* set) noexcept;
+  void orphan() noexcept;
 
   // constant
   const std::shared_ptr<MemoryBudget> budget_;
@@ -105,7 +107,9 @@ class TensorPool : public std::enable_shared_from_this<TensorPool> {
   const std::size_t rows_;
   std::size_t set_bytes_ = 0;
   // guarded by mutex_
-  base::Mutex mutex_;
+  base::Mutex mutex_{base::Mutex::Wait::spin};
+  bool orphaned_ GUARDED_BY(mutex_) = false;
+  std::size_t out_ GUARDED_BY(mutex_) = 0;
   TensorSet* free_ GUARDED_BY(mutex_) = nullptr;
   std::vector<std::unique_ptr<TensorSet>> all_ GUARDED_BY(mutex_);
 };

@@ -25,6 +25,10 @@ Todo& Todo::of_this_thread() {
   return todo;
 }
 
+void Todo::keep(Dispatcher& dispatcher) {
+  if (kept_.empty() || kept_.back().get() != &dispatcher) kept_.push_back(dispatcher.shared_from_this());
+}
+
 bool Todo::do_once() {
   bool any = each(latches, [](Latch* latch) { latch->open(); });
   any |= each(starts, [](Start& s) { s.dispatcher->start(*static_cast<Dispatcher::JobRecord*>(s.record), s.serial, s.submitter); });
@@ -32,7 +36,7 @@ bool Todo::do_once() {
   any |= each(reloads, [](Reload& r) { r.dispatcher->reload(r.executor); });
   any |= each(tells, [](Tell& t) { t.dispatcher->tell(std::move(t.event)); });
   any |= each(fulfils, [](Fulfil& f) { f.promise->set_value(std::move(f.result)); });
-  any |= each(drains, [](Drain& d) { d.dispatcher->drain(d.stream); });
+  any |= each(drains, [](Drain& d) { d.dispatcher->drain(*d.stream, std::move(d.first)); });
   any |= each(ends, [](std::shared_ptr<void>&) {});
   return any;
 }

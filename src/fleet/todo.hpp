@@ -24,9 +24,17 @@ class Todo {
   /// Does all, also within itself, then waits for `latch`; what comes up meanwhile (in virtual time the wait turns the loop) is done too.
   bool wait(Host& host, Latch& latch, TimePoint until);
   /// Keeps `dispatcher` until all is done.
-  void keep(const std::shared_ptr<Dispatcher>& dispatcher) {
-    if (kept_.empty() || kept_.back() != dispatcher) kept_.push_back(dispatcher);
-  }
+  void keep(Dispatcher& dispatcher);
+
+  /// Whether a caller's function is under way on this thread: then nothing may wait for the end of such functions.
+  [[nodiscard]] bool in_callback() const noexcept { return callbacks_ > 0; }
+  class InCallback {
+   public:
+    InCallback() noexcept { ++of_this_thread().callbacks_; }
+    ~InCallback() { --of_this_thread().callbacks_; }
+    InCallback(const InCallback&) = delete;
+    InCallback& operator=(const InCallback&) = delete;
+  };
 
   template <class T>
   struct List {
@@ -59,6 +67,7 @@ class Todo {
   struct Drain {
     Dispatcher* dispatcher;
     std::shared_ptr<StreamRecord> stream;
+    Result first;
   };
   struct Tell {
     Dispatcher* dispatcher;
@@ -81,6 +90,7 @@ class Todo {
   }
 
   bool running_ = false;
+  unsigned callbacks_ = 0;
   std::vector<std::shared_ptr<Dispatcher>> kept_;
 };
 

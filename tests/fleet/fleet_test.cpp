@@ -43,7 +43,8 @@ TEST(Fleet, ScalesExactlyInVirtualTime) {
 }
 
 TEST(Fleet, ALostCardCostsNoFrame) {
-  FleetBed bed(FleetBed::cards_of(2, "timing = { fps = 500 }\n") + "[[board]]\nname = \"metis-0:9:0\"\ntiming = { fps = 500 }\n[[board.fault]]\nkind = \"lost\"\nat = 0.5\nlasts = 1.0\n");
+  FleetBed bed(FleetBed::cards_of(2, "timing = { fps = 500 }\n") +
+               "[[board]]\nname = \"metis-0:9:0\"\ntiming = { fps = 500 }\n[[board.fault]]\nkind = \"lost\"\nat = 0.5\nlasts = 1.0\n");
   Fleet fleet = Fleet::create(bed.context).value();
   Stream stream = fleet.open_stream(bed.model).value();
   std::uint64_t next = 0;
@@ -123,6 +124,57 @@ TEST(Fleet, TwoModelsShareTheCores) {
   ASSERT_EQ(metrics.models.size(), 2U);
   EXPECT_EQ(metrics.models[0].instances, 4U);
   EXPECT_EQ(metrics.models[1].instances, 4U);
+}
+
+TEST(Fleet, ClosingAStreamWaitsForItsCallback) {
+  FleetBed bed(FleetBed::cards_of(1, "compute = \"none\"\ntiming = \"host\"\n"), base::ThreadHost::shared());
+  Fleet fleet = Fleet::create(bed.context).value();
+  Latch inside;
+  Latch closing;
+  std::atomic<bool> returned = false;
+  Stream stream = fleet
+                      .open_stream(bed.model, {},
+                                   [&](Result&&) {
+                                     inside.open();
+                                     bed.host->wait(closing, TimePoint::max());
+                                     returned = true;
+                                   })
+                      .value();
+  std::thread submitter([&] { static_cast<void>(FleetBed::submit(stream, 0).has_value()); });
+  bed.host->wait(inside, TimePoint::max());
+  std::thread opener([&] { closing.open(); });
+  stream.close();
+  EXPECT_TRUE(returned);
+  opener.join();
+  submitter.join();
+}
+
+TEST(Fleet, ACallbackMayCloseItsOwnStream) {
+  FleetBed bed(1);
+  Fleet fleet = Fleet::create(bed.context).value();
+  Stream stream;
+  unsigned called = 0;
+  stream = fleet
+               .open_stream(bed.model, {},
+                            [&](Result&&) {
+                              ++called;
+                              stream.close();
+                            })
+               .value();
+  for (std::uint64_t n = 0; n < 3; ++n) ASSERT_TRUE(FleetBed::submit(stream, n).has_value());
+  Latch never;
+  bed.host->wait(never, bed.host->now() + 1s);
+  EXPECT_EQ(called, 1U);
+}
+
+TEST(Fleet, ASlotOfAnotherStreamIsRefused) {
+  FleetBed bed(1);
+  Fleet fleet = Fleet::create(bed.context).value();
+  Stream first = fleet.open_stream(bed.model).value();
+  Stream second = fleet.open_stream(bed.model).value();
+  const auto number = second.submit(first.slot().value());
+  ASSERT_FALSE(number.has_value());
+  EXPECT_EQ(number.error().code(), Code::invalid_argument);
 }
 
 TEST(Fleet, OnThreadsEveryFrameComesInOrder) {
