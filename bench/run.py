@@ -18,7 +18,7 @@ BUILD = ROOT / "build"
 def programs(models: Path) -> dict[str, list[str]]:
     return {
         "runtime": [str(BUILD / "dev" / "bench" / "runtime_bench"), str(models)],
-        "fleet": [str(BUILD / "dev" / "bench" / "fleet_bench")],
+        "fleet": [str(BUILD / "dev" / "bench" / "fleet_bench"), str(models)],
         "python": [sys.executable, str(ROOT / "bench" / "python_bench.py"), str(models)],
     }
 

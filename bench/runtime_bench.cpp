@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "conformance/test_package.hpp"
+#include "engine_queue.hpp"
 #include "figure.hpp"
 #include "polymetis/context.hpp"
 
@@ -26,7 +27,9 @@ constexpr int most_calls = 1 << 20;
 struct Bed {
   explicit Bed(const std::string& topology) {
     std::ofstream(folder.path() / "topology.toml") << topology;
-    context = Context::create({.topology = folder.path() / "topology.toml", .virtual_cards = VirtualCards::always, .run_directory = folder.path() / "run"}).value();
+    context =
+        Context::create({.topology = folder.path() / "topology.toml", .virtual_cards = VirtualCards::always, .run_directory = folder.path() / "run"})
+            .value();
   }
   testing::TemporaryFolder folder;
   Context context;
@@ -85,38 +88,6 @@ double rate_of(const std::vector<std::unique_ptr<Runner>>& runners, double secon
   return static_cast<double>(calls) / bench::since(begin);
 }
 
-/// The engine's asynchronous queue with its throughput hint and its own number of requests.
-class EngineQueue {
- public:
-  explicit EngineQueue(const std::filesystem::path& graph) {
-    compiled_ = core_.compile_model(graph.string(), "CPU", ov::hint::performance_mode(ov::hint::PerformanceMode::THROUGHPUT));
-    for (std::uint32_t i = 0; i < compiled_.get_property(ov::optimal_number_of_infer_requests); ++i) requests_.push_back(compiled_.create_infer_request());
-  }
-  double rate(double seconds) {
-    std::atomic<std::uint64_t> calls{0};
-    std::atomic<bool> stop{false};
-    const auto begin = Clock::now();
-    for (auto& request : requests_) {
-      request.set_callback([&, raw = &request](std::exception_ptr) {
-        ++calls;
-        if (!stop) raw->start_async();
-      });
-      request.start_async();
-    }
-    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-    stop = true;
-    for (auto& request : requests_) request.wait();
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    for (auto& request : requests_) request.wait();
-    return static_cast<double>(calls) / bench::since(begin);
-  }
-
- private:
-  ov::Core core_;
-  ov::CompiledModel compiled_;
-  std::vector<ov::InferRequest> requests_;
-};
-
 std::vector<std::unique_ptr<Runner>> runners(const Bed& bed, const std::shared_ptr<const Model>& model, unsigned count) {
   std::vector<std::unique_ptr<Runner>> all;
   for (unsigned i = 0; i < count; ++i) all.push_back(std::make_unique<Runner>(bed.context, "", model));
@@ -129,12 +100,15 @@ void overhead(bench::Figures& figures) {
   {
     Bed bed("[[board]]\nname = \"metis-0:1:0\"\ncompute = \"none\"\n");
     const Runner runner(bed.context, "", model);
-    figures.add("run_none_cpp_us", bench::median_of([&](double s) { return us_a_call(s, [&] { runner.run(); }); }), "us", Goal::at_most, 0.5, bench::pairs);
+    figures.add("run_none_cpp_us", bench::median_of([&](double s) { return us_a_call(s, [&] { runner.run(); }); }), "us", Goal::at_most, 0.5,
+                bench::pairs);
   }
   Bed bed("[[board]]\nname = \"metis-0:1:0\"\ncpus = [0]\n");
   const Runner runner(bed.context, "", model);
   ov::Core core;
-  auto request = core.compile_model(model->graph.string(), "CPU", ov::num_streams(1), ov::inference_num_threads(1), ov::hint::enable_cpu_pinning(false)).create_infer_request();
+  auto request =
+      core.compile_model(model->graph.string(), "CPU", ov::num_streams(1), ov::inference_num_threads(1), ov::hint::enable_cpu_pinning(false))
+          .create_infer_request();
   std::vector<double> differences;
   for (int i = 0; i < bench::pairs; ++i) {
     const double own = us_a_call(bench::slice_s, [&] { runner.run(); });
@@ -147,8 +121,9 @@ void engine_best(bench::Figures& figures, const std::filesystem::path& models, c
   const auto model = Model::load(models / package).value();
   Bed bed("[[board]]\ncount = 2\nname = \"metis-0:{}:0\"\n");
   const auto all = runners(bed, model, 8);
-  EngineQueue engine(model->graph);
-  figures.add(name, bench::median_ratio([&](double s) { return rate_of(all, s); }, [&](double s) { return engine.rate(s); }), "of the engine's own queue", Goal::at_least, 0.98, bench::pairs);
+  bench::EngineQueue engine(model->graph);
+  figures.add(name, bench::median_ratio([&](double s) { return rate_of(all, s); }, [&](double s) { return engine.rate(s); }),
+              "of the engine's own queue", Goal::at_least, 0.98, bench::pairs);
 }
 
 void cpus(bench::Figures& figures, const std::filesystem::path& models) {
@@ -160,14 +135,14 @@ void cpus(bench::Figures& figures, const std::filesystem::path& models) {
     one.push_back(std::make_unique<Runner>(bed.context, "metis-0:1:0", model));
     two.push_back(std::make_unique<Runner>(bed.context, "metis-0:1:0", model));
     two.push_back(std::make_unique<Runner>(bed.context, "metis-0:2:0", model));
-    figures.add("two_cards_two_cpus_ratio", bench::median_ratio([&](double s) { return rate_of(two, s); }, [&](double s) { return rate_of(one, s); }), "of one card", Goal::at_least, 1.9,
-                bench::pairs);
+    figures.add("two_cards_two_cpus_ratio", bench::median_ratio([&](double s) { return rate_of(two, s); }, [&](double s) { return rate_of(one, s); }),
+                "of one card", Goal::at_least, 1.9, bench::pairs);
   }
   Bed many("[[board]]\ncount = 17\nname = \"metis-0:{}:0\"\n");
   const auto few = runners(many, model, 2);
   const auto crowd = runners(many, model, 64);
-  figures.add("oversubscription_ratio", bench::median_ratio([&](double s) { return rate_of(crowd, s); }, [&](double s) { return rate_of(few, s); }), "of two instances", Goal::at_least, 0.95,
-              bench::pairs);
+  figures.add("oversubscription_ratio", bench::median_ratio([&](double s) { return rate_of(crowd, s); }, [&](double s) { return rate_of(few, s); }),
+              "of two instances", Goal::at_least, 0.95, bench::pairs);
 }
 
 double resident_bytes() {
@@ -189,7 +164,8 @@ void memory(bench::Figures& figures, const std::filesystem::path& models) {
   double buffers = 0;
   for (const auto& buffer : all.back()->buffers) buffers += static_cast<double>(buffer->size());
   const double extra = resident_bytes() - before - buffers - static_cast<double>(model->activation_bytes);
-  figures.add("extra_instance_weight_share", std::max(0.0, extra) / static_cast<double>(model->weight_bytes), "of the weights", Goal::at_most, 0.05, 1);
+  figures.add("extra_instance_weight_share", std::max(0.0, extra) / static_cast<double>(model->weight_bytes), "of the weights", Goal::at_most, 0.05,
+              1);
 }
 
 }  // namespace
