@@ -26,9 +26,10 @@ function(polymetis_layer)
   polymetis_fuzzers(NAME ${L_NAME} DIR ${L_DIR} LIBS ${L_LIBS})
 endfunction()
 
-# A test's own code need not be fast, what it tests is: not optimised it compiles in about half the time.
-function(polymetis_compiles_fast target)
+# What all test programs share. A test's own code need not be fast, what it tests is: not optimised it compiles in about half the time.
+function(polymetis_test_program target)
   target_compile_options(${target} PRIVATE -O0)
+  target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src/base/testing/sanitizer_answers.cpp)
 endfunction()
 
 # Every *_test.cpp beside the code becomes part of one program, `<name>_tests`.
@@ -39,7 +40,7 @@ function(polymetis_unit_tests)
     return()
   endif()
   add_executable(${L_NAME}_tests ${tests})
-  polymetis_compiles_fast(${L_NAME}_tests)
+  polymetis_test_program(${L_NAME}_tests)
   target_link_libraries(${L_NAME}_tests PRIVATE polymetis_${L_NAME} ${L_LIBS} GTest::gtest_main)
   gtest_discover_tests(${L_NAME}_tests TEST_PREFIX "${L_NAME}/" DISCOVERY_MODE PRE_TEST)
 endfunction()

@@ -79,7 +79,16 @@ def ctest(preset: str, *options: str, **environment: str) -> Outcome:
     report = BUILD / f"{preset}-tests.xml"
     report.unlink(missing_ok=True)
     command = ("ctest", "--test-dir", str(BUILD / preset), "--output-on-failure", "-j2", "--timeout", "600", "--quiet")
-    return counted(report, call(*command, "--output-junit", str(report), *options, **environment))
+    status = call(*command, "--output-junit", str(report), *options, **environment)
+    print_failures(report)
+    return counted(report, status)
+
+
+def print_failures(report: Path) -> None:
+    """What failed tests printed: ctest keeps quiet of the others."""
+    for case in ElementTree.parse(report).getroot().iter("testcase") if report.is_file() else ():
+        if case.find("failure") is not None:
+            print(f"--- FAILED {case.get('name')}\n{(case.findtext('system-out') or '').strip()[-4000:]}", flush=True)
 
 
 def pytest(name: str, *arguments: str) -> Outcome:

@@ -3,22 +3,20 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
+
 namespace polymetis::fleet {
 
 bool KnownAnswer::is_right(DeviceId device, std::uint64_t answer) {
-  std::erase_if(votes_, [device](const Vote& vote) { return vote.device == device; });
-  votes_.push_back({device, answer});
-  std::size_t most = 0;
-  std::uint64_t right = answer;
-  for (const Vote& candidate : votes_) {
-    std::size_t count = 0;
-    for (const Vote& vote : votes_) count += vote.answer == candidate.answer ? 1 : 0;
-    if (count > most) {
-      most = count;
-      right = candidate.answer;
-    }
-  }
-  return answer == right;
+  if (votes_.empty()) right_ = answer;
+  votes_[device] = answer;
+  for (const auto& [voter, candidate] : votes_)
+    if (count(candidate) > count(right_)) right_ = candidate;
+  return answer == right_;
+}
+
+std::size_t KnownAnswer::count(std::uint64_t answer) const {
+  return static_cast<std::size_t>(std::count_if(votes_.begin(), votes_.end(), [answer](const auto& vote) { return vote.second == answer; }));
 }
 
 std::uint64_t digest_of(std::span<const Buffer> outputs) noexcept {

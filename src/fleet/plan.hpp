@@ -63,7 +63,7 @@ class Plan {
     std::vector<ExecutorId> executors;
     unsigned strikes = 0;     // failures that were its own, since so many successes
     unsigned successes = 0;   // since the last strike
-    unsigned suspicions = 0;  // failed runs that are not yet explained
+    unsigned suspicions = 0;  // failed runs that are not yet explained: the sum of its executors' holds
     unsigned hang_suspicions = 0;
     std::uint64_t frames = 0;
     std::uint64_t failures = 0;
@@ -101,6 +101,7 @@ class Plan {
     std::uint32_t incarnation = 0;  // grows with each fresh instance
     std::uint32_t in_flight = 0;    // jobs of this incarnation, abandoned ones too
     std::uint32_t holds = 0;        // unexplained failures: until they are it takes only frames that run again
+    std::uint32_t hang_holds = 0;  // of these, hangs
     bool probing = true;
     bool reloading = false;
     bool retired = false;
@@ -251,6 +252,8 @@ class Plan {
   void quarantine(DeviceId id, const std::string& cause);
   void lose(DeviceId id, const std::string& cause);
   void withdraw(DeviceId id, const std::string& cause);
+  void hold(Executor& executor, bool hung) noexcept;
+  void let_off(Executor& executor, unsigned failures, unsigned hangs) noexcept;
   void clear(Executor& executor, const Status& status);
   void begin_probing(DeviceId id);
   void reload(ExecutorId id);

@@ -74,7 +74,7 @@ void Plan::lose(DeviceId id, const std::string& cause) {
 /// Takes all work off a device; what it still holds is abandoned and its late answers count for nothing.
 void Plan::withdraw(DeviceId id, const std::string& cause) {
   const Status status(Code::connection_error, fmt::format("{} was taken out of service: {}", devices_[id].name, cause));
-  devices_[id].suspicions = devices_[id].hang_suspicions = devices_[id].strikes = 0;
+  devices_[id].strikes = 0;
   for (const ExecutorId e : devices_[id].executors) {
     executors_[e].probing = true;
     executors_[e].overtaken = false;
@@ -84,10 +84,29 @@ void Plan::withdraw(DeviceId id, const std::string& cause) {
   for (std::size_t m = 0; m < models_.size(); ++m) check_card(ModelId(m));
 }
 
+/// A failure on an executor waits for its explanation.
+void Plan::hold(Executor& executor, bool hung) noexcept {
+  ++executor.holds;
+  ++devices_[executor.device].suspicions;
+  executor.hang_holds += hung ? 1 : 0;
+  devices_[executor.device].hang_suspicions += hung ? 1 : 0;
+}
+
+/// Failures on an executor are explained, or of no interest any more: its device's executors may take new frames again.
+void Plan::let_off(Executor& executor, unsigned failures, unsigned hangs) noexcept {
+  executor.holds -= failures;
+  executor.hang_holds -= hangs;
+  Device& device = devices_[executor.device];
+  device.suspicions -= failures;
+  device.hang_suspicions -= hangs;
+  for (const ExecutorId e : device.executors) models_[executors_[e].model].dirty = true;
+}
+
 /// Gives up what an executor holds; the ends of those jobs count for nothing any more.
 void Plan::clear(Executor& executor, const Status& status) {
   ++executor.incarnation;
-  executor.in_flight = executor.holds = 0;
+  executor.in_flight = 0;
+  let_off(executor, executor.holds, executor.hang_holds);
   Ring<JobId> jobs;
   std::swap(jobs, executor.jobs);
   while (!jobs.empty()) abandon(jobs.pop_front(), status);

@@ -105,11 +105,8 @@ void Plan::run_failed(FrameId id, const Job& run, const Status& status, bool hun
   ++(hung ? frame.hangs : frame.errors);
   if (frame.tried_count < frame.tried.size()) {
     frame.tried[frame.tried_count++] = {executor_id, executor.incarnation, true, hung};
-    ++executor.holds;
-    Device& device = devices_[device_id];
-    ++device.suspicions;
-    device.hang_suspicions += hung ? 1 : 0;
-    if (device.state == DeviceState::ready) set_state(device_id, DeviceState::suspect, std::string(status.message()));
+    hold(executor, hung);
+    if (devices_[device_id].state == DeviceState::ready) set_state(device_id, DeviceState::suspect, std::string(status.message()));
   }
   const bool too_often = frame.errors + frame.hangs >= std::min<std::size_t>(options_.health.attempts_after_error, frame.tried.size()) ||
                          frame.hangs >= options_.health.attempts_after_hang;
@@ -141,19 +138,13 @@ void Plan::explain_failures(FrameId id, bool device_is_to_blame) {
     Executor& executor = executors_[attempt.executor];
     if (!attempt.open) continue;
     attempt.open = false;
-    if (attempt.incarnation != executor.incarnation) continue;  // withdrawn since: settled then
-    Device& device = devices_[executor.device];
-    --executor.holds;
-    --device.suspicions;
-    device.hang_suspicions -= attempt.hung ? 1 : 0;
+    if (attempt.incarnation != executor.incarnation) continue;  // loaded anew since: settled then
+    let_off(executor, 1, attempt.hung ? 1 : 0);
     if (device_is_to_blame) {
       strike(executor.device, attempt.hung, std::string(frame.cause.message()));
     } else {
       if (executor.overtaken) reload(attempt.executor);
       calm(executor.device);
-    }
-    if (executor.holds == 0) {
-      models_[executor.model].dirty = true;  // it may take new frames again
     }
   }
 }

@@ -279,6 +279,30 @@ TEST(Plan, AModelWhoseFramesHangEveryCardIsStopped) {
   EXPECT_GT(cards.count(Outcome::outputs), before + 1000);
 }
 
+TEST(Plan, SeveralFramesThatHangOneCardLeaveNoSuspicionBehind) {
+  PlanOptions options;
+  options.health.model_breaker = 100;
+  PlanDriver cards(options);
+  cards.add_cards(1, 4);
+  bool hang = false;
+  cards.service = [&](ExecutorId, bool probe, auto&) { return Service{hang && !probe ? PlanDriver::never : Duration(2ms)}; };
+  const StreamId stream = cards.open();
+  cards.saturate(stream, cards.now + 300ms);
+  cards.run_for(100ms);
+  hang = true;  // as long as it takes to give three frames their two runs
+  for (int i = 0; i < 3; ++i) cards.offer(stream);
+  cards.run_for(35ms);
+  hang = false;
+  cards.run_for(5s);
+  const std::size_t before = cards.answers[0].size();
+  for (int i = 0; i < 8; ++i) cards.offer(stream);
+  cards.run_for(1s);
+  EXPECT_EQ(cards.answers[0].size(), before + 8);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(0)].suspicions, 0U);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(0)].hang_suspicions, 0U);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(0)].state, DeviceState::ready);
+}
+
 TEST(Plan, ATickThatComesLateDatesNoJobIntoTheFuture) {
   PlanDriver cards;
   cards.add_cards(1, 1);

@@ -73,6 +73,11 @@ class World : public ::testing::Test {
     control->devices = {fake_card("metis-0:1:0"), fake_card("metis-0:3:0")};
     FakeDrivers::get() = {control, {}};
   }
+  /// What is still to happen happens: what it holds would be lost with the host.
+  ~World() override {
+    context = {};
+    host->run_until_idle();
+  }
 
   [[nodiscard]] ContextOptions options() const { return {.virtual_cards = VirtualCards::never, .run_directory = folder.path(), .host = host}; }
   [[nodiscard]] Context make_context() const {

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <map>
+
+#include "source.hpp"
+
+namespace polymetis::testing {
+
+/// The networks of all schedules, written once. Thread-safe.
+class Networks {
+ public:
+  Networks() {
+    for (const int add : adds) {
+      TestNetwork network;
+      network.name = fmt::format("adds{}", add);
+      network.add = add;
+      models.push_back(value_of(Model::load(write_test_package(folder_.path() / network.name, network))));
+    }
+  }
+  std::vector<std::shared_ptr<const Model>> models;
+
+ private:
+  TemporaryFolder folder_;
+};
+
+/// A context over the cards of a scene.
+struct SceneBed {
+  SceneBed(const Scene& scene, std::shared_ptr<Host> host) {
+    std::ofstream(folder.path() / "topology.toml") << scene.topology;
+    context = value_of(Context::create({.topology = folder.path() / "topology.toml",
+                                        .virtual_cards = VirtualCards::always,
+                                        .run_directory = folder.path() / "run",
+                                        .host = std::move(host)}));
+  }
+  TemporaryFolder folder;
+  Context context;
+};
+
+/// What one schedule found.
+struct Verdict {
+  std::string wrong;     ///< "" where every promise was kept
+  std::string schedule;  ///< the topology and the last steps
+  std::uint64_t frames = 0;
+  std::uint64_t digest = 0;  ///< of all results: the same seed gives the same one in virtual time
+};
+
+/// One schedule in virtual time: exact, so it checks times as well.
+Verdict run_in_virtual_time(std::uint64_t seed, const Networks& networks);
+/// One schedule on threads: a submitter and a consumer for each stream. `stall`: nothing ends for so long, which is a failure.
+Verdict run_on_threads(std::uint64_t seed, const Networks& networks, Duration stall);
+
+/// What can be said of a fleet after all its sources have ended and all faults are over; "" or what is wrong.
+std::string check_fleet(const Fleet& fleet, const std::vector<std::unique_ptr<Source>>& sources, const Scene& scene);
+/// Queues and memory are bounded at any time.
+std::string check_bounds(const FleetMetrics& metrics, const std::vector<std::unique_ptr<Source>>& sources, std::size_t memory_bytes);
+[[nodiscard]] bool all_ready(const Fleet& fleet);
+
+}  // namespace polymetis::testing

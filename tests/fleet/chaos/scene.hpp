@@ -1,0 +1,35 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "dice.hpp"
+
+namespace polymetis::testing {
+
+/// Boards, cards and what befalls them.
+struct Scene {
+  std::string topology;
+  std::map<std::string, double> rates;  ///< frames/s of each card
+  std::set<std::string> struck;         ///< cards that have a fault
+  std::set<std::string> corrupt;        ///< cards whose outputs a fault may change
+  bool poison = false;                  ///< frames that begin with `poison_byte` fail or hang on every card
+  double over_s = 0;                    ///< after so long no fault strikes any more
+  bool endless = false;                 ///< a fault that never ends: some card need not be ready at the end
+
+  static constexpr int poison_byte = 0x7f;  ///< the input of no other frame begins so
+};
+
+/// How long things take: a virtual second costs nothing, a real one does.
+struct Pace {
+  double faults_begin_s = 1.5;  ///< at the latest
+  double faults_last_s = 1.2;   ///< at most, with a twentieth of a second more
+  unsigned slowest = 100;       ///< frames/s a core
+  unsigned fastest = 900;
+};
+
+/// 1 to 8 cards on 1 to 4 boards, a third of the cards and of the boards with a fault.
+Scene random_scene(Dice& dice, std::uint64_t seed, const Pace& pace);
+
+}  // namespace polymetis::testing

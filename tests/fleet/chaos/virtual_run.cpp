@@ -1,0 +1,290 @@
+#include <fmt/format.h>
+
+#include <functional>
+#include <sstream>
+
+#include "base/loop_host.hpp"
+#include "bed.hpp"
+
+namespace polymetis::testing {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration longest_hang = 1500ms;  // the cards' hang floor is a second, so what hung at the end is found by then
+constexpr std::size_t memory_bytes = std::size_t{4} << 20;
+
+double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+class Schedule {
+ public:
+  Schedule(std::uint64_t seed, const Networks& networks)
+      : dice_(seed), scene_(random_scene(dice_, seed, Pace{})), networks_(networks), host_(std::make_shared<base::LoopHost>()), bed_(scene_, host_) {}
+
+  Verdict run() {
+    start();
+    const unsigned steps = wrong_.empty() ? dice_.between(50, 400) : 0;
+    const bool breaks_off = dice_.one_in(12);
+    for (unsigned i = 0; i < steps && wrong_.empty(); ++i) step();
+    if (wrong_.empty() && !breaks_off) settle();
+    if (wrong_.empty() && !breaks_off && !scene_.endless && !scene_.poison) check_capacity();
+    close();
+    return {wrong_, fmt::format("topology:\n{}last steps:\n{}", scene_.topology, last_steps()), frames_, digest_};
+  }
+
+ private:
+  void start() {
+    FleetOptions options{.memory_bytes = memory_bytes, .health = {.hang_floor = 20ms}};
+    if (dice_.one_in(2)) options.no_card_wait = std::chrono::milliseconds(dice_.between(1, 2000));
+    if (dice_.one_in(2)) options.health.probe_interval = std::chrono::milliseconds(dice_.between(50, 500));
+    auto fleet = Fleet::create(bed_.context, options);
+    if (!fleet) return fail(fleet.error().to_string());
+    fleet_ = *fleet;
+    for (const DeviceHealth& card : fleet_.health()) cards_.push_back(card.name);
+    const unsigned models = dice_.between(1, static_cast<unsigned>(networks_.models.size()));
+    const unsigned count = dice_.between(1, 5);
+    for (unsigned i = 0; i < count; ++i) open_stream(i < models ? i : dice_.below(models));
+  }
+
+  void open_stream(unsigned model) {
+    StreamOptions options;
+    options.name = fmt::format("stream {}", sources_.size());
+    options.overload = static_cast<Overload>(dice_.below(3));
+    options.priority = dice_.below(2);
+    options.weight = dice_.between(1, 4);
+    options.queue_frames = dice_.below(6);
+    if (dice_.one_in(3)) options.deadline = std::chrono::milliseconds(dice_.between(5, 200));
+    auto stream = fleet_.open_stream(networks_.models[model], options);
+    if (!stream) return;  // a second model finds no core where every card has one
+    sources_.push_back(std::make_unique<Source>(*stream, options, adds[model], scene_));
+  }
+
+  void step() {
+    if (sources_.empty()) return fail("no stream could be opened");
+    Source& source = *sources_[dice_.below(static_cast<unsigned>(sources_.size()))];
+    switch (dice_.below(13)) {
+      case 0:
+        advance(std::chrono::microseconds(dice_.between(100, 40000)));
+        break;
+      case 1:
+        advance(std::chrono::milliseconds(dice_.between(1, 5)));
+        break;
+      case 2:
+        if (dice_.one_in(10)) cancel(source);
+        break;
+      case 3:
+        if (dice_.one_in(20)) close(source);
+        break;
+      case 4:
+        submit_future(source);
+        break;
+      case 5:
+        if (std::string wrong = check_bounds(fleet_.metrics(), sources_, memory_bytes); !wrong.empty()) fail(wrong);
+        break;
+      default:
+        submit(source, dice_.between(1, 8));
+        break;
+    }
+    take_all();
+  }
+
+  void advance(Duration duration) {
+    Latch never;
+    host_->wait(never, host_->now() + duration);
+    note("to {:.3f} s", seconds_of(host_->now().time_since_epoch()));
+  }
+
+  void cancel(Source& source) {
+    note("cancel {}", source.stream.name());
+    source.stream.cancel();
+  }
+
+  void close(Source& source) {
+    note("close {}", source.stream.name());
+    take(source);
+    source.stream.close();
+    source.closed = true;
+  }
+
+  void submit(Source& source, unsigned count) {
+    for (unsigned i = 0; i < count && !source.closed; ++i) {
+      Expected<Slot> slot = source.stream.try_slot();
+      if (!slot) return;
+      const Row bytes = source.input();
+      std::memcpy(slot->inputs()[0].data(), bytes.data(), bytes.size());
+      const auto number = source.stream.try_submit(*slot);
+      if (!number && number.error().code() == Code::pending) return;
+      if (!number) return fail("submit: " + number.error().to_string());
+      if (*number != source.accepted)
+        return fail(fmt::format("frame {} of {} was given the number {}", source.accepted, source.stream.name(), *number));
+      ++source.accepted;
+      ++frames_;
+    }
+  }
+
+  /// On a stream of its own, whose frames come through futures only.
+  void submit_future(const Source& like) {
+    if (like.closed || futures_.size() >= 8) return;
+    if (!future_source_) {
+      const StreamOptions options{.name = "futures", .overload = Overload::drop_oldest, .queue_frames = 8};
+      future_source_ = std::make_unique<Source>(fleet_.open_stream(like.stream.model(), options).value(), options,
+                                                like.stream.model() == networks_.models[0] ? adds[0] : adds[1], scene_);
+    }
+    const Row bytes = future_source_->input();
+    const std::span<const std::byte> input(bytes);
+    auto future = future_source_->stream.submit_future(std::span(&input, 1));
+    if (!future) return fail("submit_future: " + future.error().to_string());
+    ++future_source_->accepted;
+    futures_.push_back(std::move(*future));
+  }
+
+  void take_all() {
+    for (auto& source : sources_) take(*source);
+    while (!futures_.empty() && futures_.front().wait_for(0s) == std::future_status::ready) {
+      const Result result = futures_.front().get();
+      futures_.erase(futures_.begin());
+      if (std::string wrong = future_source_->check_content(result, card_of(result)); !wrong.empty()) fail(wrong);
+    }
+  }
+
+  void take(Source& source) {
+    std::vector<Result> results;
+    while (source.stream.take(results, 64) > 0) {
+      for (Result& result : results) {
+        add_to_digest(result);
+        const std::string card = card_of(result);
+        if (std::string wrong = source.check(std::move(result), card); !wrong.empty()) fail(wrong);
+      }
+      results.clear();
+    }
+  }
+
+  [[nodiscard]] std::string card_of(const Result& result) const { return result.device < cards_.size() ? cards_[result.device] : ""; }
+
+  void add_to_digest(const Result& result) {
+    const auto mix = [this](std::uint64_t value) { digest_ = (digest_ ^ value) * 1099511628211U; };
+    for (const std::uint64_t value : {result.number, static_cast<std::uint64_t>(result.outcome), std::uint64_t{result.device},
+                                      std::uint64_t{result.attempts}, static_cast<std::uint64_t>(result.times.ended.time_since_epoch().count())})
+      mix(value);
+  }
+
+  /// Everything is answered in bounded time, and when the faults are over every card is ready again.
+  void settle() {
+    for (auto& source : sources_)
+      if (!source->closed) source->stream.finish();
+    for (int i = 0; i < 400 && wrong_.empty() && !answered(); ++i) {
+      advance(100ms);
+      take_all();
+    }
+    if (wrong_.empty() && !answered()) return fail("frames were not answered within 40 s: " + unanswered());
+    const TimePoint over = begin_ + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(scene_.over_s)) + longest_hang;
+    if (host_->now() < over) advance(over - host_->now());
+    for (int i = 0; i < 130 && !scene_.endless && !all_ready(fleet_); ++i) advance(500ms);
+    for (const DeviceHealth& card : fleet_.health())
+      if (wrong_.empty() && !scene_.endless && card.state != DeviceState::ready)
+        fail(fmt::format("{} is {} 65 s after the faults were over: {}", card.name, device_state_name(card.state), card.cause));
+    if (std::string wrong = check_fleet(fleet_, sources_, scene_); wrong_.empty() && !wrong.empty()) fail(wrong);
+  }
+
+  [[nodiscard]] std::string unanswered() const {
+    std::string text;
+    const FleetMetrics metrics = fleet_.metrics();
+    for (const StreamMetrics& s : metrics.streams) text += fmt::format("{} ({} waiting, {} running, {} ended); ", s.name, s.waiting, s.running, s.ended);
+    for (const DeviceHealth& card : fleet_.health()) text += fmt::format("{} {} {}; ", card.name, device_state_name(card.state), card.cause);
+    for (const ModelMetrics& model : metrics.models) text += fmt::format("{}{} {}; ", model.name, model.stopped ? " stopped" : "", model.cause);
+    return text;
+  }
+
+  [[nodiscard]] bool answered() const {
+    for (const auto& source : sources_)
+      if (!source->closed && source->answered < source->accepted) return false;
+    return futures_.empty();
+  }
+
+  /// The cards together give what their rates are again.
+  void check_capacity() {
+    std::uint64_t ended = 0;
+    std::vector<Stream> bursts;
+    for (std::size_t m = 0; m < fleet_.metrics().models.size(); ++m)
+      bursts.push_back(fleet_
+                           .open_stream(networks_.models[m], {.name = "burst", .queue_frames = 64},
+                                        [&](Result&& result) {
+                                          ended += result.ok() ? 1 : 0;
+                                          if (!result.ok())
+                                            fail(fmt::format("after the faults frame {} ends as {}: {}", result.number, outcome_name(result.outcome),
+                                                             result.status.message()));
+                                        })
+                           .value());
+    keep_full(bursts, 1s);  // cards that were slow show that they have recovered
+    const std::uint64_t before = ended;
+    const TimePoint begin = host_->now();
+    keep_full(bursts, 1s);
+    const double rate = static_cast<double>(ended - before) / seconds_of(host_->now() - begin);
+    double wanted = 0;
+    for (const auto& [name, card] : scene_.rates) wanted += card;
+    if (rate < 0.9 * wanted) fail(fmt::format("after the faults the cards give {:.0f} frames/s, they could give {:.0f}", rate, wanted));
+  }
+
+  void keep_full(std::vector<Stream>& streams, Duration duration) {
+    const Row bytes = FleetBed::row(0);
+    Latch never;
+    for (const TimePoint end = host_->now() + duration; host_->now() < end && wrong_.empty(); host_->wait(never, host_->now() + 500us)) {
+      for (Stream& stream : streams) {
+        while (auto slot = stream.try_slot()) {
+          std::memcpy(slot->inputs()[0].data(), bytes.data(), bytes.size());
+          if (!stream.try_submit(*slot)) break;
+        }
+      }
+    }
+  }
+
+  void close() {
+    fleet_.close(1s);
+    for (auto& source : sources_) {
+      take(*source);
+      if (!source->closed && source->answered != source->accepted)
+        fail(fmt::format("{}: {} frames were accepted, {} answered", source->stream.name(), source->accepted, source->answered));
+      if (std::string wrong = source->let_go(); !wrong.empty()) fail(wrong);
+    }
+    take_all();
+    if (!futures_.empty()) fail("a future was never answered");
+  }
+
+  void fail(std::string why) {
+    if (wrong_.empty()) wrong_ = std::move(why);
+  }
+
+  template <class... Values>
+  void note(fmt::format_string<Values...> form, Values&&... values) {
+    log_.push_back(fmt::format(form, std::forward<Values>(values)...));
+    if (log_.size() > 100) log_.pop_front();
+  }
+  [[nodiscard]] std::string last_steps() const {
+    std::string text;
+    for (const std::string& line : log_) text += "  " + line + "\n";
+    return text;
+  }
+
+  Dice dice_;
+  const Scene scene_;
+  const Networks& networks_;
+  std::shared_ptr<base::LoopHost> host_;
+  SceneBed bed_;
+  const TimePoint begin_ = host_->now();
+  Fleet fleet_;
+  std::vector<std::string> cards_;
+  std::vector<std::unique_ptr<Source>> sources_;
+  std::unique_ptr<Source> future_source_;
+  std::vector<std::future<Result>> futures_;
+  std::string wrong_;
+  std::deque<std::string> log_;
+  std::uint64_t frames_ = 0;
+  std::uint64_t digest_ = 14695981039346656037U;
+};
+
+}  // namespace
+
+Verdict run_in_virtual_time(std::uint64_t seed, const Networks& networks) { return Schedule(seed, networks).run(); }
+
+}  // namespace polymetis::testing
