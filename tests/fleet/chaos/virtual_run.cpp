@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <sstream>
 
@@ -12,8 +13,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr Duration longest_pause = 5ms;
+constexpr Duration warm_up = 100ms;        // the window is as wide as rates and bounds ask once these were measured
 constexpr Duration longest_hang = 1500ms;  // the cards' hang floor is a second, so what hung at the end is found by then
-constexpr std::size_t memory_bytes = std::size_t{4} << 20;
+constexpr std::size_t memory_bytes = std::size_t{32} << 20;
 
 double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -24,11 +27,12 @@ class Schedule {
 
   Verdict run() {
     start();
+    if (wrong_.empty() && dice_.one_in(12)) saturate();
     const unsigned steps = wrong_.empty() ? dice_.between(50, 400) : 0;
     const bool breaks_off = dice_.one_in(12);
     for (unsigned i = 0; i < steps && wrong_.empty(); ++i) step();
     if (wrong_.empty() && !breaks_off) settle();
-    if (wrong_.empty() && !breaks_off && !scene_.endless && !scene_.poison) check_capacity();
+    if (wrong_.empty() && !breaks_off && !scene_.endless && !scene_.poison && dice_.one_in(4)) check_capacity();
     close();
     return {wrong_, fmt::format("topology:\n{}last steps:\n{}", scene_.topology, last_steps()), frames_, digest_};
   }
@@ -87,6 +91,40 @@ class Schedule {
         break;
     }
     take_all();
+  }
+
+  /// One stream that is always full while the faults strike: cards without a fault have no pause that another's trouble made.
+  void saturate() {
+    std::map<std::string, std::vector<std::pair<TimePoint, TimePoint>>> runs;
+    std::vector<Stream> streams{fleet_
+                                    .open_stream(networks_.models[0], {.name = "saturated", .queue_frames = 64},
+                                                 [&](Result&& result) {
+                                                   if (result.ok())
+                                                     runs[card_of(result)].emplace_back(result.times.compute_started, result.times.compute_ended);
+                                                 })
+                                    .value()};
+    keep_full(streams, std::chrono::duration_cast<Duration>(std::chrono::duration<double>(scene_.over_s)) + 300ms);
+    streams[0].close();
+    for (auto& [card, spans] : runs)
+      if (scene_.struck.count(card) == 0) check_pauses(card, spans);
+  }
+
+  void check_pauses(const std::string& card, std::vector<std::pair<TimePoint, TimePoint>>& spans) {
+    std::sort(spans.begin(), spans.end());
+    Duration longest{0};
+    TimePoint busy_until = spans.front().second;
+    TimePoint when;
+    for (const auto& [from, until] : spans) {
+      if (from - busy_until > longest && busy_until > begin_ + warm_up) {
+        longest = from - busy_until;
+        when = busy_until;
+      }
+      busy_until = std::max(busy_until, until);
+    }
+    note("{}: longest pause {:.1f} ms at {:.3f} s", card, seconds_of(longest) * 1e3, seconds_of(when - begin_));
+    if (longest > longest_pause)
+      fail(fmt::format("{} has no fault and paused for {:.1f} ms while others were in trouble, at {:.3f} s", card, seconds_of(longest) * 1e3,
+                       seconds_of(when - begin_)));
   }
 
   void advance(Duration duration) {
@@ -190,7 +228,8 @@ class Schedule {
   [[nodiscard]] std::string unanswered() const {
     std::string text;
     const FleetMetrics metrics = fleet_.metrics();
-    for (const StreamMetrics& s : metrics.streams) text += fmt::format("{} ({} waiting, {} running, {} ended); ", s.name, s.waiting, s.running, s.ended);
+    for (const StreamMetrics& s : metrics.streams)
+      text += fmt::format("{} ({} waiting, {} running, {} ended); ", s.name, s.waiting, s.running, s.ended);
     for (const DeviceHealth& card : fleet_.health()) text += fmt::format("{} {} {}; ", card.name, device_state_name(card.state), card.cause);
     for (const ModelMetrics& model : metrics.models) text += fmt::format("{}{} {}; ", model.name, model.stopped ? " stopped" : "", model.cause);
     return text;
@@ -216,10 +255,10 @@ class Schedule {
                                                              result.status.message()));
                                         })
                            .value());
-    keep_full(bursts, 1s);  // cards that were slow show that they have recovered
+    keep_full(bursts, 600ms);  // cards that were slow show that they have recovered
     const std::uint64_t before = ended;
     const TimePoint begin = host_->now();
-    keep_full(bursts, 1s);
+    keep_full(bursts, 400ms);
     const double rate = static_cast<double>(ended - before) / seconds_of(host_->now() - begin);
     double wanted = 0;
     for (const auto& [name, card] : scene_.rates) wanted += card;
@@ -231,7 +270,9 @@ class Schedule {
     Latch never;
     for (const TimePoint end = host_->now() + duration; host_->now() < end && wrong_.empty(); host_->wait(never, host_->now() + 500us)) {
       for (Stream& stream : streams) {
-        while (auto slot = stream.try_slot()) {
+        for (int i = 0; i < 256; ++i) {  // with no card left frames end at once, and the stream is never full
+          auto slot = stream.try_slot();
+          if (!slot) break;
           std::memcpy(slot->inputs()[0].data(), bytes.data(), bytes.size());
           if (!stream.try_submit(*slot)) break;
         }
