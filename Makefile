@@ -58,8 +58,9 @@ fmt: setup  ## formats all code
 fuzz: setup  ## the fuzz targets, SECONDS_PER_TARGET (600) each
 	tools/fuzz $(SECONDS_PER_TARGET)
 
-chaos: build  ## seeded fault schedules, SEEDS=a..b
+chaos: build  ## seeded fault schedules in virtual time and, for a minute, on threads; SEEDS=a..b
 	build/dev/bin/polymetis_chaos --seeds $(SEEDS)
+	build/dev/bin/polymetis_chaos --seeds $(SEEDS) --threads --seconds 60
 
 clean:  ## removes what was built; downloads and .venv stay
 	find build -mindepth 1 -maxdepth 1 ! -name downloads -exec rm -rf {} + 2>/dev/null || true

@@ -59,8 +59,8 @@ Expected<Cards> Cards::take(const std::shared_ptr<runtime::Devices>& devices, co
     reasons += fmt::format("; {}: {}", listed.description.name, why_not.to_string());
   }
   if (cards.cards_.size() < std::max<std::size_t>(options.require, 1))
-    return failure(code, fmt::format("The fleet needs {} device{}, {} can be used{}. `polymetis devices` shows who holds what.", std::max<std::size_t>(options.require, 1),
-                                     options.require > 1 ? "s" : "", cards.cards_.size(), reasons));
+    return failure(code, fmt::format("The fleet needs {} device{}, {} can be used{}. `polymetis devices` shows who holds what.",
+                                     std::max<std::size_t>(options.require, 1), options.require > 1 ? "s" : "", cards.cards_.size(), reasons));
   return cards;
 }
 
@@ -92,8 +92,10 @@ std::string Cards::executor_name(ExecutorId id) const {
   return "retired";
 }
 
-Expected<PlacementReport> Cards::add(Dispatcher& dispatcher, Placement policy, const std::shared_ptr<const Model>& model, const ModelOptions& options) {
-  PlacedModel added{.model = model, .options = options, .allowed = std::vector<bool>(cards_.size(), options.devices.empty() && policy != Placement::explicit_only)};
+Expected<PlacementReport> Cards::add(Dispatcher& dispatcher, Placement policy, const std::shared_ptr<const Model>& model,
+                                     const ModelOptions& options) {
+  PlacedModel added{
+      .model = model, .options = options, .allowed = std::vector<bool>(cards_.size(), options.devices.empty() && policy != Placement::explicit_only)};
   for (const DeviceSelector& selector : options.devices) {
     const DeviceId id = TRY(find(selector));
     for (std::size_t c = 0; c < cards_.size(); ++c)
@@ -104,13 +106,15 @@ Expected<PlacementReport> Cards::add(Dispatcher& dispatcher, Placement policy, c
   models_.push_back(std::move(added));
   std::vector<PlacementModel> wishes;
   for (const PlacedModel& placed : models_)
-    wishes.push_back({static_cast<unsigned>(placed.model->batch), std::max(placed.options.weight, 1e-6), placed.options.minimum_cores, placed.allowed});
+    wishes.push_back(
+        {static_cast<unsigned>(placed.model->batch), std::max(placed.options.weight, 1e-6), placed.options.minimum_cores, placed.allowed});
   const auto wanted = place(policy, devices, wishes);
   unsigned instances = 0;
   for (const auto& device : wanted) instances += device.back();
   if (instances == 0) {
     models_.pop_back();
-    return failure(Code::device_in_use, fmt::format("No core is left for model {}: it needs {} consecutive free cores on one device.", model->name, model->batch));
+    return failure(Code::device_in_use,
+                   fmt::format("No core is left for model {}: it needs {} consecutive free cores on one device.", model->name, model->batch));
   }
   std::string missing;
   Status status = shrink(dispatcher, wanted);
@@ -140,8 +144,9 @@ Status Cards::shrink(Dispatcher& dispatcher, const std::vector<std::vector<unsig
       while (std::count_if(executors.begin(), executors.end(), on_card) > static_cast<std::ptrdiff_t>(wanted[c][m])) {
         const auto last = std::find_if(executors.rbegin(), executors.rend(), on_card);
         if (!dispatcher.retire(last->executor, dispatcher.host().now() + std::chrono::seconds(10)))
-          return {Code::device_in_use, fmt::format("An instance of {} on {} has not ended its run within 10 s, so its core cannot be given to another model.",
-                                                   models_[m].model->name, cards_[c].listed.description.name)};
+          return {Code::device_in_use,
+                  fmt::format("An instance of {} on {} has not ended its run within 10 s, so its core cannot be given to another model.",
+                              models_[m].model->name, cards_[c].listed.description.name)};
         for (Core& core : cards_[c].cores)
           if (core.executor == last->executor) core.executor = {};
         executors.erase(std::next(last).base());
@@ -158,7 +163,8 @@ Status Cards::grow(Dispatcher& dispatcher, const std::vector<std::vector<unsigne
       const auto have = std::count_if(models_[m].executors.begin(), models_[m].executors.end(), [c](const Placed& p) { return p.card == c; });
       for (auto count = static_cast<unsigned>(have); count < wanted[c][m]; ++count) {
         const int core = free_run(cards_[c], static_cast<unsigned>(models_[m].model->batch));
-        const Status status = core < 0 ? Status(Code::device_in_use, "its free cores are not consecutive") : load(dispatcher, models_[m], c, static_cast<unsigned>(core));
+        const Status status = core < 0 ? Status(Code::device_in_use, "its free cores are not consecutive")
+                                       : load(dispatcher, models_[m], c, static_cast<unsigned>(core));
         if (status.ok()) continue;
         if (first.ok()) first = status;
         missing += fmt::format("; wanted one more {} on {}: {}", models_[m].model->name, cards_[c].listed.description.name, status.to_string());

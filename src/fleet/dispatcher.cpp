@@ -143,7 +143,7 @@ void Dispatcher::carry_out() {
     executors_[id.value].loader = nullptr;
     wake(retire_waiters_);
   }
-  for (const StreamId id : actions_.room) wake(open_streams_[id.value]->room_waiters);
+  for (const StreamId id : actions_.room) wake_one(open_streams_[id.value]->room_waiters);
   for (const StreamId id : actions_.closed) {
     StreamRecord& stream = *open_streams_[id.value];
     stream.answered = true;
@@ -414,6 +414,13 @@ bool Dispatcher::wait_for(std::vector<Latch*>& waiters, TimePoint until) {
 void Dispatcher::wake(std::vector<Latch*>& waiters) {
   for (Latch* latch : waiters) Todo::of_this_thread().latches.push_back(latch);
   waiters.clear();
+}
+
+/// The one that has waited longest.
+void Dispatcher::wake_one(std::vector<Latch*>& waiters) {
+  if (waiters.empty()) return;
+  Todo::of_this_thread().latches.push_back(waiters.front());
+  waiters.erase(waiters.begin());
 }
 
 void Dispatcher::wait_until_idle(TimePoint until) {

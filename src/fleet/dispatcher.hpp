@@ -176,6 +176,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   FrameId offer(StreamRecord& stream, TensorSet* input, const FrameOptions& options, Submitter submitter,
                 std::unique_ptr<std::promise<Result>>& promise) REQUIRES(mutex_);
   static void wake(std::vector<Latch*>& waiters);
+  static void wake_one(std::vector<Latch*>& waiters);
 
   // constant
   const std::shared_ptr<Host> host_;

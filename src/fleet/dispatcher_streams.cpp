@@ -86,7 +86,10 @@ Expected<std::uint64_t> Dispatcher::submit(StreamRecord& stream, TensorSet* inpu
       const FrameId id = offer(stream, input, options, submitter, promise);
       number = actions_.accepted_number;
       carry_out();
-      if (id.valid()) break;
+      if (id.valid()) {
+        wake_one(stream.room_waiters);  // perhaps there is room for the next as well
+        break;
+      }
       if (until <= last_now_ || !wait_for(stream.room_waiters, until))
         return failure(Code::pending,
                        fmt::format("{}'s queue is full; take results, wait, or open the stream with a drop policy.", stream.options.name));

@@ -38,7 +38,8 @@ void EventQueue::deliver() {
       event = std::move(events_.front());
       events_.pop_front();
       callback = callback_;
-      if (const std::size_t lost = std::exchange(dropped_, 0); lost > 0) event.cause += fmt::format(" ({} events before this one were dropped: the callback is too slow)", lost);
+      if (const std::size_t lost = std::exchange(dropped_, 0); lost > 0)
+        event.cause += fmt::format(" ({} events before this one were dropped: the callback is too slow)", lost);
     }
     try {
       callback(event);

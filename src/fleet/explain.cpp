@@ -38,7 +38,9 @@ Limit cores(const FleetMetrics& metrics, const Plan& plan) {
     rate += metrics.devices[i].frames_per_s;
   }
   const double share = instances > 0 ? busy / instances : 0;
-  return {"cores", share, fmt::format("The instances of the cards in service compute {:.0f} % of the time ({:.1f} of {} at {:.0f} frames/s).", 100 * share, busy, instances, rate)};
+  return {"cores", share,
+          fmt::format("The instances of the cards in service compute {:.0f} % of the time ({:.1f} of {} at {:.0f} frames/s).", 100 * share, busy,
+                      instances, rate)};
 }
 
 Limit host_cpu(const FleetMetrics& metrics) {
@@ -49,7 +51,8 @@ Limit host_cpu(const FleetMetrics& metrics) {
 
 Limit host_memory(const MemoryBudget& memory) {
   const double share = std::min(1.0, static_cast<double>(memory.used_bytes()) / static_cast<double>(std::max<std::size_t>(memory.limit_bytes(), 1)));
-  return {"host memory", share, fmt::format("Frames take {} of {} bytes that FleetOptions::memory_bytes allows.", memory.used_bytes(), memory.limit_bytes())};
+  return {"host memory", share,
+          fmt::format("Frames take {} of {} bytes that FleetOptions::memory_bytes allows.", memory.used_bytes(), memory.limit_bytes())};
 }
 
 Limit health(const FleetMetrics& metrics, const Plan& plan) {
@@ -59,10 +62,12 @@ Limit health(const FleetMetrics& metrics, const Plan& plan) {
     const Plan::Device& device = plan.devices()[DeviceId(i)];
     if (device.state == DeviceState::ready || device.state == DeviceState::suspect) continue;
     ++out;
-    names += fmt::format("{}{} is {}{}{}", names.empty() ? "" : "; ", device.name, device_state_name(device.state), device.cause.empty() ? "" : ": ", device.cause);
+    names += fmt::format("{}{} is {}{}{}", names.empty() ? "" : "; ", device.name, device_state_name(device.state), device.cause.empty() ? "" : ": ",
+                         device.cause);
   }
   const double share = metrics.devices.empty() ? 0 : static_cast<double>(out) / static_cast<double>(metrics.devices.size());
-  return {"health", share, out == 0 ? "All cards are in service." : fmt::format("{} of {} cards are out of service: {}.", out, metrics.devices.size(), names)};
+  return {"health", share,
+          out == 0 ? "All cards are in service." : fmt::format("{} of {} cards are out of service: {}.", out, metrics.devices.size(), names)};
 }
 
 Limit window(const Growth& growth, const FleetMetrics& metrics) {
@@ -70,21 +75,25 @@ Limit window(const Growth& growth, const FleetMetrics& metrics) {
   for (const StreamMetrics& stream : metrics.streams) largest = std::max(largest, stream.window_frames);
   const std::uint64_t times = growth.window - growth.consumer;
   return {"window", times > 0 ? 1.0 : 0.0,
-          times > 0 ? fmt::format("{} times a card found no frame that it might start, since the oldest unanswered frame of a stream was too far behind (windows up to {} frames).", times, largest)
+          times > 0 ? fmt::format("{} times a card found no frame that it might start, since the oldest unanswered frame of a stream was too far "
+                                  "behind (windows up to {} frames).",
+                                  times, largest)
                     : "No card had to wait for an older frame's answer."};
 }
 
 Limit consumer(const Growth& growth, const FleetMetrics& metrics) {
   std::uint64_t untaken = 0;
   for (const StreamMetrics& stream : metrics.streams) untaken += stream.ended;
-  return {"consumer", growth.consumer > 0 ? 1.0 : 0.0, fmt::format("{} results lie untaken; {} times a card waited for room because of that.", untaken, growth.consumer)};
+  return {"consumer", growth.consumer > 0 ? 1.0 : 0.0,
+          fmt::format("{} results lie untaken; {} times a card waited for room because of that.", untaken, growth.consumer)};
 }
 
 Limit source(const FleetMetrics& metrics) {
   std::uint64_t waiting = 0;
   for (const StreamMetrics& stream : metrics.streams) waiting += stream.waiting;
   const bool starved = waiting == 0;
-  return {"source", starved ? 0.95 : 0.0, starved ? "No frame waits: the cards have taken all that was submitted." : fmt::format("{} frames wait for a card.", waiting)};
+  return {"source", starved ? 0.95 : 0.0,
+          starved ? "No frame waits: the cards have taken all that was submitted." : fmt::format("{} frames wait for a card.", waiting)};
 }
 
 }  // namespace
@@ -92,11 +101,14 @@ Limit source(const FleetMetrics& metrics) {
 Explanation explain_of(const Plan& plan, const FleetMetrics& metrics, const Sample& now, const Sample& before, const MemoryBudget& memory) {
   Explanation explanation;
   const Growth growth = growth_of(now, before);
-  explanation.limits = {cores(metrics, plan), host_cpu(metrics), host_memory(memory), window(growth, metrics), consumer(growth, metrics), source(metrics), health(metrics, plan)};
+  explanation.limits = {cores(metrics, plan),      host_cpu(metrics), host_memory(memory),  window(growth, metrics),
+                        consumer(growth, metrics), source(metrics),   health(metrics, plan)};
   std::stable_sort(explanation.limits.begin(), explanation.limits.end(), [](const Limit& a, const Limit& b) { return a.share > b.share; });
   const Limit& first = explanation.limits.front();
   explanation.binds = first.share >= binding ? first.what : "nothing";
-  explanation.text = first.share >= binding ? first.text : fmt::format("Nothing binds: {} is the tightest, with {:.0f} %. {}", first.what, 100 * first.share, first.text);
+  explanation.text = first.share >= binding
+                         ? first.text
+                         : fmt::format("Nothing binds: {} is the tightest, with {:.0f} %. {}", first.what, 100 * first.share, first.text);
   return explanation;
 }
 

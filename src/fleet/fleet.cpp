@@ -21,8 +21,9 @@ void warn_of_virtual_cards(const Context& context, const fleet::Cards& cards) {
   std::size_t simulated = 0;
   for (const auto& card : cards.cards()) simulated += card.listed.description.reality == Reality::simulated ? 1 : 0;
   if (simulated == 0) return;
-  context.log(LogLevel::warning, fmt::format("{} of the fleet's {} cards are virtual: networks run on this computer's CPU. POLYMETIS_VIRTUAL=never forbids them.",
-                                             simulated, cards.cards().size()));
+  context.log(LogLevel::warning,
+              fmt::format("{} of the fleet's {} cards are virtual: networks run on this computer's CPU. POLYMETIS_VIRTUAL=never forbids them.",
+                          simulated, cards.cards().size()));
 }
 
 }  // namespace
@@ -64,7 +65,8 @@ Expected<Fleet> Fleet::create(const Context& context, const FleetOptions& option
     auto impl = std::make_shared<Impl>(context, options);
     impl->host = owner->host;
     impl->events = std::make_shared<fleet::EventQueue>(impl->host);
-    fleet::DispatcherOptions wished{.plan = {options.health, options.no_card_wait}, .trace_frames = options.trace_frames, .memory_bytes = options.memory_bytes};
+    fleet::DispatcherOptions wished{
+        .plan = {options.health, options.no_card_wait}, .trace_frames = options.trace_frames, .memory_bytes = options.memory_bytes};
     wished.on_event = [events = impl->events, log = owner->log](Event event) {
       const bool good = event.state == "ready" || event.state == "probing";
       log->format(good ? LogLevel::info : LogLevel::warning, "{}: {}{}{}", event.subject, event.state, event.cause.empty() ? "" : ": ", event.cause);

@@ -22,7 +22,7 @@ using DeviceId = Id<struct DeviceTag>;
 using ModelId = Id<struct ModelTag>;
 using ExecutorId = Id<struct ExecutorTag>;  ///< an instance of a model on cores of a device, whatever driver's instance serves it now
 using StreamId = Id<struct StreamTag>;
-using FrameId = Id<struct FrameTag>;        ///< used again after `Actions::releases` named it
-using JobId = Id<struct JobTag>;            ///< one run on an executor; used again after its end was told
+using FrameId = Id<struct FrameTag>;  ///< used again after `Actions::releases` named it
+using JobId = Id<struct JobTag>;      ///< one run on an executor; used again after its end was told
 
 }  // namespace polymetis::fleet

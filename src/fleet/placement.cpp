@@ -8,9 +8,9 @@ namespace {
 
 struct Board {
   const std::vector<PlacementModel>& models;
-  std::vector<unsigned> free;                   // cores, by device
-  std::vector<std::vector<unsigned>> instances; // [device][model]
-  std::vector<double> given;                    // cores / weight, by model
+  std::vector<unsigned> free;                    // cores, by device
+  std::vector<std::vector<unsigned>> instances;  // [device][model]
+  std::vector<double> given;                     // cores / weight, by model
 
   [[nodiscard]] bool fits(std::size_t device, std::size_t model) const {
     return models[model].allowed[device] && free[device] >= models[model].batch;

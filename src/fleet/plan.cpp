@@ -259,7 +259,7 @@ void Plan::end_frame(FrameId id, Outcome outcome, const Status& status) {
       ++stream.outputs;
       ++totals_.outputs;
       stream.latency.add(now_ - frame.captured);
-      stream.window.ended(now_);
+      stream.window.ended(now_, models_[stream.options.model].longest_bound);
       break;
     case Outcome::dropped:
       ++stream.dropped;

@@ -101,7 +101,7 @@ class Plan {
     std::uint32_t incarnation = 0;  // grows with each fresh instance
     std::uint32_t in_flight = 0;    // jobs of this incarnation, abandoned ones too
     std::uint32_t holds = 0;        // unexplained failures: until they are it takes only frames that run again
-    std::uint32_t hang_holds = 0;  // of these, hangs
+    std::uint32_t hang_holds = 0;   // of these, hangs
     bool probing = true;
     bool reloading = false;
     bool retired = false;

@@ -17,13 +17,22 @@ namespace event {
 struct AddDevice {
   std::string name;
   std::string board;
-  template <class F> void members(F&& f) { f(name); f(board); }
+  template <class F>
+  void members(F&& f) {
+    f(name);
+    f(board);
+  }
 };
 struct AddModel {
   std::string name;
   std::uint32_t batch = 1;
   Duration batch_wait{0};
-  template <class F> void members(F&& f) { f(name); f(batch); f(batch_wait); }
+  template <class F>
+  void members(F&& f) {
+    f(name);
+    f(batch);
+    f(batch_wait);
+  }
 };
 /// An instance was loaded; it is probed before it gets frames.
 struct AddExecutor {
@@ -31,12 +40,21 @@ struct AddExecutor {
   ModelId model;
   std::uint32_t depth = 1;
   Duration hang_floor{0};
-  template <class F> void members(F&& f) { f(device); f(model); f(depth); f(hang_floor); }
+  template <class F>
+  void members(F&& f) {
+    f(device);
+    f(model);
+    f(depth);
+    f(hang_floor);
+  }
 };
 /// It gets no more frames; `Actions::retired` names it when it holds none. Its id is not used again.
 struct RetireExecutor {
   ExecutorId executor;
-  template <class F> void members(F&& f) { f(executor); }
+  template <class F>
+  void members(F&& f) {
+    f(executor);
+  }
 };
 struct OpenStream {
   ModelId model;
@@ -44,12 +62,21 @@ struct OpenStream {
   Overload overload = Overload::block;
   std::uint32_t priority = 0;
   double weight = 1.0;
-  std::uint64_t queue_frames = 1;   ///< accepted and not started
-  std::uint64_t window_most = 4096; ///< from the limit in bytes
-  std::uint64_t window_frames = 0;  ///< chosen by the caller; 0: measured
-  DeviceId prefer;                  ///< invalid: none
-  template <class F> void members(F&& f) {
-    f(model); f(name); f(overload); f(priority); f(weight); f(queue_frames); f(window_most); f(window_frames); f(prefer);
+  std::uint64_t queue_frames = 1;    ///< accepted and not started
+  std::uint64_t window_most = 4096;  ///< from the limit in bytes
+  std::uint64_t window_frames = 0;   ///< chosen by the caller; 0: measured
+  DeviceId prefer;                   ///< invalid: none
+  template <class F>
+  void members(F&& f) {
+    f(model);
+    f(name);
+    f(overload);
+    f(priority);
+    f(weight);
+    f(queue_frames);
+    f(window_most);
+    f(window_frames);
+    f(prefer);
   }
 };
 /// A frame comes: it is accepted (`Actions::accepted`) or, with `Overload::block` and a full queue, refused.
@@ -58,65 +85,107 @@ struct Offer {
   TimePoint captured;
   TimePoint deadline = TimePoint::max();
   std::uint8_t takes = 0;  ///< 1: its answer is outstanding until `Taken`
-  template <class F> void members(F&& f) { f(stream); f(captured); f(deadline); f(takes); }
+  template <class F>
+  void members(F&& f) {
+    f(stream);
+    f(captured);
+    f(deadline);
+    f(takes);
+  }
 };
 /// The consumer took so many answers.
 struct Taken {
   StreamId stream;
   std::uint32_t count = 1;
-  template <class F> void members(F&& f) { f(stream); f(count); }
+  template <class F>
+  void members(F&& f) {
+    f(stream);
+    f(count);
+  }
 };
 /// Frames that have not started are dropped; `close` frees the stream's place once all is answered.
 struct CancelStream {
   StreamId stream;
   std::uint8_t close = 0;
-  template <class F> void members(F&& f) { f(stream); f(close); }
+  template <class F>
+  void members(F&& f) {
+    f(stream);
+    f(close);
+  }
 };
 /// The device has let go of a job.
 struct JobEnded {
   JobId job;
   Code code = Code::ok;
-  std::string message;       ///< empty for a success
+  std::string message;  ///< empty for a success
   TimePoint compute_started;
   TimePoint compute_ended;
-  template <class F> void members(F&& f) { f(job); f(code); f(message); f(compute_started); f(compute_ended); }
+  template <class F>
+  void members(F&& f) {
+    f(job);
+    f(code);
+    f(message);
+    f(compute_started);
+    f(compute_ended);
+  }
 };
 /// An executor has a fresh instance (after `Actions::reloads`), or could not get one.
 struct Reloaded {
   ExecutorId executor;
   Code code = Code::ok;
   std::string message;
-  template <class F> void members(F&& f) { f(executor); f(code); f(message); }
+  template <class F>
+  void members(F&& f) {
+    f(executor);
+    f(code);
+    f(message);
+  }
 };
 struct DeviceLost {
   DeviceId device;
   std::string cause;
-  template <class F> void members(F&& f) { f(device); f(cause); }
+  template <class F>
+  void members(F&& f) {
+    f(device);
+    f(cause);
+  }
 };
 struct DeviceAppeared {
   DeviceId device;
-  template <class F> void members(F&& f) { f(device); }
+  template <class F>
+  void members(F&& f) {
+    f(device);
+  }
 };
 /// A person or program ends a quarantine or a model's stop now.
 struct Readmit {
   DeviceId device;
   ModelId model;
-  template <class F> void members(F&& f) { f(device); f(model); }
+  template <class F>
+  void members(F&& f) {
+    f(device);
+    f(model);
+  }
 };
 /// Nothing more is run: what waits is dropped, what runs fails.
 struct Close {
   std::string cause;
-  template <class F> void members(F&& f) { f(cause); }
+  template <class F>
+  void members(F&& f) {
+    f(cause);
+  }
 };
 /// Time has passed `Plan::wakeup`.
 struct Tick {
-  template <class F> void members(F&&) {}
+  template <class F>
+  void members(F&&) {}
 };
 
 }  // namespace event
 
-using PlanEvent = std::variant<event::AddDevice, event::AddModel, event::AddExecutor, event::RetireExecutor, event::OpenStream, event::Offer, event::Taken, event::CancelStream,
-                               event::JobEnded, event::Reloaded, event::DeviceLost, event::DeviceAppeared, event::Readmit, event::Close, event::Tick>;
+using PlanEvent = std::variant<event::AddDevice, event::AddModel, event::AddExecutor, event::RetireExecutor, event::OpenStream, event::Offer,
+                               event::Taken, event::CancelStream, event::JobEnded, event::Reloaded, event::DeviceLost, event::DeviceAppeared,
+                               event::Readmit, event::Close, event::Tick>;
 
 /// What the dispatcher is to do, in this order. Cleared by it, so that nothing is allocated in the long run.
 struct Actions {
@@ -154,19 +223,19 @@ struct Actions {
   };
 
   std::vector<Start> starts;
-  std::vector<FrameId> frames;     ///< of all starts, one after the other
-  std::vector<JobId> abandons;     ///< nobody waits for them any more; their `JobEnded` still comes
-  std::vector<Win> wins;           ///< of the job whose end was told
+  std::vector<FrameId> frames;  ///< of all starts, one after the other
+  std::vector<JobId> abandons;  ///< nobody waits for them any more; their `JobEnded` still comes
+  std::vector<Win> wins;        ///< of the job whose end was told
   std::vector<Deliver> delivers;
-  std::vector<FrameId> releases;   ///< no job reads their inputs any more and they have been delivered: the place is free
-  std::vector<ExecutorId> reloads; ///< give them a fresh instance and say `Reloaded`
+  std::vector<FrameId> releases;    ///< no job reads their inputs any more and they have been delivered: the place is free
+  std::vector<ExecutorId> reloads;  ///< give them a fresh instance and say `Reloaded`
   std::vector<ExecutorId> retired;
-  std::vector<StreamId> room;      ///< streams whose queue had been full and has room now
-  std::vector<StreamId> closed;    ///< closed streams that are answered whole: their place is free
+  std::vector<StreamId> room;    ///< streams whose queue had been full and has room now
+  std::vector<StreamId> closed;  ///< closed streams that are answered whole: their place is free
   std::vector<Change> changes;
-  FrameId accepted;                ///< by `Offer`; invalid: refused
+  FrameId accepted;  ///< by `Offer`; invalid: refused
   std::uint64_t accepted_number = 0;
-  StreamId opened;                 ///< by `OpenStream`
+  StreamId opened;  ///< by `OpenStream`
 
   void clear() noexcept;
 };

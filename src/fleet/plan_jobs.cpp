@@ -10,9 +10,9 @@ namespace polymetis::fleet {
 
 namespace {
 
-constexpr unsigned most_aborts = 8;       // times that a frame may lose its device before it fails
-constexpr unsigned measure_every = 64;    // job ends
-constexpr unsigned forgive_after = 100;   // successes that make up for one blamed frame of a model
+constexpr unsigned most_aborts = 8;      // times that a frame may lose its device before it fails
+constexpr unsigned measure_every = 64;   // job ends
+constexpr unsigned forgive_after = 100;  // successes that make up for one blamed frame of a model
 
 }  // namespace
 
@@ -122,7 +122,8 @@ void Plan::run_again(FrameId id) {
   const Status cause = frame.cause;
   if (frame.aborts > most_aborts || model.stopped || stream.cancelled || stream.closing) return end_frame(id, Outcome::failed, cause);
   if (frame.deadline != TimePoint::max() && now_ + model.fastest > frame.deadline)
-    return end_frame(id, Outcome::late, Status(Code::runtime_error, "The frame's first run failed, and a second would have ended after its deadline.", cause));
+    return end_frame(id, Outcome::late,
+                     Status(Code::runtime_error, "The frame's first run failed, and a second would have ended after its deadline.", cause));
   ++stream.retried;
   ++frame.jobs;  // the line counts as a reader
   model.retries.push_back(id);
@@ -168,7 +169,8 @@ void Plan::overtake(ExecutorId id) {
   Device& device = devices_[device_id];
   ++device.hangs;
   const auto bound_ms = std::chrono::duration<double, std::milli>(executor.bound.bound()).count();
-  const Status hung(Code::runtime_error, fmt::format("A run on {} has not ended after {:.1f} ms, which is longer than any run there should take.", device.name, bound_ms));
+  const Status hung(Code::runtime_error,
+                    fmt::format("A run on {} has not ended after {:.1f} ms, which is longer than any run there should take.", device.name, bound_ms));
   const JobId job_id = executor.jobs.front();
   if (jobs_[job_id].probe && !jobs_[job_id].abandoned) return quarantine(device_id, std::string(hung.message()));
   executor.overtaken = true;

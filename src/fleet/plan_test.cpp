@@ -243,7 +243,9 @@ TEST(Plan, ACancelledStreamDropsWhatWaitsAndFinishesWhatRuns) {
 TEST(Plan, AFlakyCardIsQuarantinedAndNobodyElse) {
   PlanDriver cards;
   cards.add_cards(3, 4);
-  cards.service = [](ExecutorId e, bool probe, auto&) { return Service{e.value < 4 ? 100us : 2ms, !probe && e.value < 4 ? Code::runtime_error : Code::ok}; };
+  cards.service = [](ExecutorId e, bool probe, auto&) {
+    return Service{e.value < 4 ? 100us : 2ms, !probe && e.value < 4 ? Code::runtime_error : Code::ok};
+  };
   const StreamId stream = cards.open({.queue_frames = 48});
   cards.saturate(stream, cards.now + 2s);
   cards.run_for(1s);
@@ -326,7 +328,9 @@ TEST(Plan, LateAnswersOfACrowdedComputerLeaveNothingStanding) {
     std::uint32_t state = seed;
     const auto dice = [&state](unsigned n) { return (state = state * 1664525U + 1013904223U) / 65536 % n; };
     bool calm = false;
-    cards.service = [&](auto...) { return Service{!calm && dice(50) == 0 ? std::chrono::milliseconds(10 + dice(400)) : std::chrono::milliseconds(1)}; };
+    cards.service = [&](auto...) {
+      return Service{!calm && dice(50) == 0 ? std::chrono::milliseconds(10 + dice(400)) : std::chrono::milliseconds(1)};
+    };
     std::vector<StreamId> streams;
     for (int i = 0; i < 4; ++i) streams.push_back(cards.open({.queue_frames = 8}));
     const TimePoint end = cards.now + 2s;
@@ -341,7 +345,8 @@ TEST(Plan, LateAnswersOfACrowdedComputerLeaveNothingStanding) {
     EXPECT_EQ(cards.plan.frames().used(), 0U) << seed;
     EXPECT_EQ(cards.plan.jobs().used(), 0U) << seed;
     for (const StreamId stream : streams) expect_in_order(cards, stream);
-    for (unsigned e = 0; e < 8; ++e) EXPECT_FALSE(cards.plan.executors()[ExecutorId(e)].probing || cards.plan.executors()[ExecutorId(e)].overtaken) << seed << " " << e;
+    for (unsigned e = 0; e < 8; ++e)
+      EXPECT_FALSE(cards.plan.executors()[ExecutorId(e)].probing || cards.plan.executors()[ExecutorId(e)].overtaken) << seed << " " << e;
   }
 }
 

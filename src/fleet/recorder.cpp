@@ -54,7 +54,9 @@ Recorder::~Recorder() = default;
 Status Recorder::open(const std::filesystem::path& path, const PlanOptions& options, std::shared_ptr<Host> host) {
   auto file = std::make_shared<File>();
   file->file = std::fopen(path.c_str(), "wbe");
-  if (file->file == nullptr) return {Code::runtime_error, fmt::format("The recording {} cannot be made ({}); name a file that can be written.", path.string(), std::strerror(errno))};
+  if (file->file == nullptr)
+    return {Code::runtime_error,
+            fmt::format("The recording {} cannot be made ({}); name a file that can be written.", path.string(), std::strerror(errno))};
   file_ = std::move(file);
   host_ = std::move(host);
   bytes_ = recording_magic;

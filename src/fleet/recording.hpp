@@ -24,13 +24,19 @@ class FieldWriter {
   void operator()(Duration value) { folded(value.count()); }
   void operator()(TimePoint value) { folded(value.time_since_epoch().count()); }
   template <class Tag>
-  void operator()(Id<Tag> id) { number(std::uint64_t{id.value + 1U}); }
+  void operator()(Id<Tag> id) {
+    number(std::uint64_t{id.value + 1U});
+  }
   template <class T>
     requires std::is_unsigned_v<T>
-  void operator()(T value) { number(value); }
+  void operator()(T value) {
+    number(value);
+  }
   template <class T>
     requires std::is_enum_v<T>
-  void operator()(T value) { number(static_cast<std::uint64_t>(value)); }
+  void operator()(T value) {
+    number(static_cast<std::uint64_t>(value));
+  }
   void number(std::uint64_t value) {
     for (; value >= 0x80; value >>= 7) bytes_.push_back(static_cast<char>(value | 0x80));
     bytes_.push_back(static_cast<char>(value));
@@ -55,10 +61,14 @@ class FieldReader {
   void operator()(Duration& value) { value = Duration(folded()); }
   void operator()(TimePoint& value) { value = TimePoint(Duration(folded())); }
   template <class Tag>
-  void operator()(Id<Tag>& id) { id.value = static_cast<std::uint32_t>(number() - 1); }
+  void operator()(Id<Tag>& id) {
+    id.value = static_cast<std::uint32_t>(number() - 1);
+  }
   template <class T>
     requires(std::is_unsigned_v<T> || std::is_enum_v<T>)
-  void operator()(T& value) { value = static_cast<T>(number()); }
+  void operator()(T& value) {
+    value = static_cast<T>(number());
+  }
   std::uint64_t number() {
     std::uint64_t value = 0;
     for (int shift = 0; shift < 64; shift += 7) {

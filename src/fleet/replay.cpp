@@ -61,7 +61,8 @@ bool fits(const PlanEvent& event, const Plan& plan) {
 
 void note_changes(const Actions& actions, const Plan& plan, TimePoint now, Replay& replay) {
   for (const auto& change : actions.changes) {
-    const std::string& subject = change.kind == EventKind::device ? plan.devices()[DeviceId(change.subject)].name : plan.models()[ModelId(change.subject)].name;
+    const std::string& subject =
+        change.kind == EventKind::device ? plan.devices()[DeviceId(change.subject)].name : plan.models()[ModelId(change.subject)].name;
     replay.changes.push_back({now, subject, change.state, change.was, change.cause});
   }
 }
@@ -97,7 +98,8 @@ Expected<Replay> replay(std::string_view bytes, std::unique_ptr<Plan>& plan) {
         result.whole = false;
         break;
       }
-      return failure(Code::value_error, fmt::format("The recording is damaged after {} events: an entry of kind {} makes no sense there.", result.events, kind));
+      return failure(Code::value_error,
+                     fmt::format("The recording is damaged after {} events: an entry of kind {} makes no sense there.", result.events, kind));
     }
     if (result.events++ == 0) result.begin = now;
     result.whole = false;
@@ -123,19 +125,37 @@ Expected<std::string> replay_recording(const std::filesystem::path& path) {
   std::unique_ptr<Plan> plan;
   const Replay found = TRY(fleet::replay(bytes, plan));
   const auto seconds = [](Duration d) { return std::chrono::duration<double>(d).count(); };
-  json out{{"events", found.events}, {"seconds", seconds(found.span)}, {"same_decisions", found.same}, {"whole", found.whole}, {"first_difference", found.first_difference}};
+  json out{{"events", found.events},
+           {"seconds", seconds(found.span)},
+           {"same_decisions", found.same},
+           {"whole", found.whole},
+           {"first_difference", found.first_difference}};
   for (std::size_t i = 0; i < plan->streams().size(); ++i) {
     const Plan::Stream& s = plan->streams()[StreamId(i)];
-    out["streams"].push_back({{"name", s.options.name}, {"offered", s.next_number}, {"outputs", s.outputs}, {"dropped", s.dropped}, {"late", s.late}, {"failed", s.failed},
-                              {"retried", s.retried}, {"latency_p50_ms", seconds(s.latency.quantile(0.5)) * 1e3}, {"latency_p99_ms", seconds(s.latency.quantile(0.99)) * 1e3}});
+    out["streams"].push_back({{"name", s.options.name},
+                              {"offered", s.next_number},
+                              {"outputs", s.outputs},
+                              {"dropped", s.dropped},
+                              {"late", s.late},
+                              {"failed", s.failed},
+                              {"retried", s.retried},
+                              {"latency_p50_ms", seconds(s.latency.quantile(0.5)) * 1e3},
+                              {"latency_p99_ms", seconds(s.latency.quantile(0.99)) * 1e3}});
   }
   for (std::size_t i = 0; i < plan->devices().size(); ++i) {
     const Plan::Device& d = plan->devices()[DeviceId(i)];
-    out["cards"].push_back({{"name", d.name}, {"board", d.board}, {"state", device_state_name(d.state)}, {"frames", d.frames}, {"failures", d.failures}, {"hangs", d.hangs},
-                            {"readmissions", d.readmissions}, {"cause", d.cause}});
+    out["cards"].push_back({{"name", d.name},
+                            {"board", d.board},
+                            {"state", device_state_name(d.state)},
+                            {"frames", d.frames},
+                            {"failures", d.failures},
+                            {"hangs", d.hangs},
+                            {"readmissions", d.readmissions},
+                            {"cause", d.cause}});
   }
   for (const auto& c : found.changes)
-    out["changes"].push_back({{"seconds", seconds(c.time - found.begin)}, {"subject", c.subject}, {"state", c.state}, {"was", c.was}, {"cause", c.cause}});
+    out["changes"].push_back(
+        {{"seconds", seconds(c.time - found.begin)}, {"subject", c.subject}, {"state", c.state}, {"was", c.was}, {"cause", c.cause}});
   return out.dump();
 }
 

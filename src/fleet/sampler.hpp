@@ -10,10 +10,10 @@ namespace polymetis::fleet {
 /// Counters at one time, to make rates of.
 struct Sample {
   TimePoint time;
-  double host_cpu_s = 0;                ///< of this process
-  std::vector<std::uint64_t> frames;    ///< by device
-  std::vector<Duration> busy;           ///< by device
-  std::vector<std::uint64_t> outputs;   ///< by stream
+  double host_cpu_s = 0;               ///< of this process
+  std::vector<std::uint64_t> frames;   ///< by device
+  std::vector<Duration> busy;          ///< by device
+  std::vector<std::uint64_t> outputs;  ///< by stream
   std::vector<std::uint64_t> window_binds;
   std::vector<std::uint64_t> consumer_binds;
 };

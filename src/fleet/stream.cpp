@@ -24,11 +24,13 @@ Status check(const std::shared_ptr<Stream::Impl>& stream) {
 Expected<Slot> filled(Stream::Impl& stream, Inputs inputs, TimePoint until) {
   const auto& model = *stream.record->model;
   if (inputs.size() != model.inputs.size())
-    return failure(Code::invalid_argument, fmt::format("{} was given {} inputs, {} has {}.", stream.record->options.name, inputs.size(), model.name, model.inputs.size()));
+    return failure(Code::invalid_argument,
+                   fmt::format("{} was given {} inputs, {} has {}.", stream.record->options.name, inputs.size(), model.name, model.inputs.size()));
   const auto sizes = stream.record->inputs->row_bytes();
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i].size() != sizes[i])
-      return failure(Code::invalid_argument, fmt::format("Input {} ({}) has {} bytes, one frame of {} has {}.", i, model.inputs[i].name, inputs[i].size(), model.name, sizes[i]));
+      return failure(Code::invalid_argument, fmt::format("Input {} ({}) has {} bytes, one frame of {} has {}.", i, model.inputs[i].name,
+                                                         inputs[i].size(), model.name, sizes[i]));
   Slot slot = FleetAccess::slot(*TRY(stream.fleet->dispatcher->take_input(*stream.record, until)));
   for (std::size_t i = 0; i < inputs.size(); ++i) std::memcpy(slot.inputs()[i].data(), inputs[i].data(), inputs[i].size());
   return slot;
@@ -38,7 +40,8 @@ Expected<std::uint64_t> submit_slot(Stream::Impl& stream, Slot& slot, const Fram
                                     Submitter submitter = Submitter::continues, std::unique_ptr<std::promise<Result>> promise = nullptr) {
   TensorSet* set = FleetAccess::set_of(slot);
   if (set == nullptr || &set->pool() != stream.record->inputs.get())
-    return failure(Code::invalid_argument, fmt::format("The slot is not of {}; take it from the stream that it is submitted to.", stream.record->options.name));
+    return failure(Code::invalid_argument,
+                   fmt::format("The slot is not of {}; take it from the stream that it is submitted to.", stream.record->options.name));
   auto number = stream.fleet->dispatcher->submit(*stream.record, set, options, until, submitter, std::move(promise));
   if (number) FleetAccess::take(slot);
   return number;
@@ -89,7 +92,8 @@ Expected<std::uint64_t> Stream::submit(Inputs inputs, const FrameOptions& option
 Expected<Result> Stream::run(Inputs inputs, const FrameOptions& options) {
   return at_border([&]() -> Expected<Result> {
     TRY(check(impl_));
-    if (impl_->record->callback) return failure(Code::invalid_argument, fmt::format("{} has a callback, so `run` would never see its result.", impl_->record->options.name));
+    if (impl_->record->callback)
+      return failure(Code::invalid_argument, fmt::format("{} has a callback, so `run` would never see its result.", impl_->record->options.name));
     Slot slot = TRY(filled(*impl_, inputs, TimePoint::max()));
     const std::uint64_t number = TRY(submit_slot(*impl_, slot, options, TimePoint::max(), Submitter::waits));
     while (auto result = impl_->fleet->dispatcher->next(*impl_->record, TimePoint::max()))

@@ -18,12 +18,25 @@ json named(const char* what, int process, std::size_t thread, const std::string&
 }
 
 json slice(const std::string& name, const char* category, int process, std::size_t thread, TimePoint from, TimePoint to, json arguments) {
-  return {{"ph", "X"}, {"name", name}, {"cat", category}, {"pid", process}, {"tid", thread}, {"ts", us(from)}, {"dur", us(std::max(from, to)) - us(from)}, {"args", std::move(arguments)}};
+  return {{"ph", "X"},
+          {"name", name},
+          {"cat", category},
+          {"pid", process},
+          {"tid", thread},
+          {"ts", us(from)},
+          {"dur", us(std::max(from, to)) - us(from)},
+          {"args", std::move(arguments)}};
 }
 
 /// A frame's track is as high as frames overlap, so each is an async pair, not a slice.
 json async(const char* phase, const TraceFrame& frame, const std::string& id, TimePoint time) {
-  return {{"ph", phase},           {"name", "frame"},           {"cat", "frame"}, {"id", id}, {"pid", streams_process}, {"tid", frame.stream.value + 1}, {"ts", us(time)},
+  return {{"ph", phase},
+          {"name", "frame"},
+          {"cat", "frame"},
+          {"id", id},
+          {"pid", streams_process},
+          {"tid", frame.stream.value + 1},
+          {"ts", us(time)},
           {"args", {{"number", frame.number}, {"outcome", outcome_name(frame.outcome)}, {"attempts", frame.attempts}}}};
 }
 
@@ -32,8 +45,8 @@ void add_frame(json& events, const TraceFrame& frame) {
   events.push_back(async("b", frame, id, frame.times.submitted));
   events.push_back(async("e", frame, id, frame.times.delivered));
   if (!frame.executor.valid() || frame.times.compute_ended == TimePoint{}) return;
-  events.push_back(slice("frame " + std::to_string(frame.number), "compute", cards_process, frame.executor.value + 1, frame.times.compute_started, frame.times.compute_ended,
-                         {{"stream", frame.stream.value}, {"number", frame.number}, {"attempts", frame.attempts}}));
+  events.push_back(slice("frame " + std::to_string(frame.number), "compute", cards_process, frame.executor.value + 1, frame.times.compute_started,
+                         frame.times.compute_ended, {{"stream", frame.stream.value}, {"number", frame.number}, {"attempts", frame.attempts}}));
 }
 
 }  // namespace

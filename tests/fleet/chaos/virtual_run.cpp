@@ -27,7 +27,7 @@ class Schedule {
 
   Verdict run() {
     start();
-    if (wrong_.empty() && dice_.one_in(12)) saturate();
+    if (wrong_.empty() && dice_.one_in(16)) saturate();
     const unsigned steps = wrong_.empty() ? dice_.between(50, 400) : 0;
     const bool breaks_off = dice_.one_in(12);
     for (unsigned i = 0; i < steps && wrong_.empty(); ++i) step();
@@ -104,9 +104,12 @@ class Schedule {
                                                  })
                                     .value()};
     keep_full(streams, std::chrono::duration_cast<Duration>(std::chrono::duration<double>(scene_.over_s)) + 300ms);
-    streams[0].close();
+    const TimePoint until = host_->now();
+    streams[0].finish();  // what stands behind a hung frame comes out as well
+    for (int i = 0; i < 100 && !streams[0].exhausted(); ++i) advance(100ms);
+    for (auto& [card, spans] : runs) std::erase_if(spans, [until](const auto& span) { return span.first > until; });
     for (auto& [card, spans] : runs)
-      if (scene_.struck.count(card) == 0) check_pauses(card, spans);
+      if (scene_.struck.count(card) == 0 && !spans.empty()) check_pauses(card, spans);
   }
 
   void check_pauses(const std::string& card, std::vector<std::pair<TimePoint, TimePoint>>& spans) {
