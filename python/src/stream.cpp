@@ -208,7 +208,7 @@ void bind_stream(nb::module_& module) {
   }, nb::sig("def inputs(self) -> list[numpy.typing.NDArray[numpy.int8]]"), "One int8 array a model input, to be written in place; do not touch them after the slot was submitted.");
 
   nb::class_<PyStream> bound(module, "StreamCore", "What polymetis.fleet.Stream is made of.");
-  bound.def("submit", &submit, "inputs"_a, "fleet"_a, "captured_at"_a.none(), "deadline"_a.none(), "tag"_a, "wait"_a,
+  bound.def("submit", &submit, "inputs"_a.none(), "fleet"_a, "captured_at"_a.none(), "deadline"_a.none(), "tag"_a, "wait"_a,
             nb::sig("def submit(self, inputs: object, fleet: FleetCore, captured_at: float | None, deadline: float | None, tag: int, wait: bool) -> int"));
   bound.def("submit_future", [](PyStream& self, nb::handle inputs, nb::handle fleet, nb::handle deadline, nb::object future) {
     const Host& host = host_of(fleet);

@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "capi/border.hpp"
 
 using namespace polymetis;
@@ -67,13 +69,16 @@ const char* axr_last_error_string(const axrObject* object) {
 }
 
 void axr_set_logger(axrContext* context, axrLogLevel level, axr_logger_fn fn, void* arg) {
+  // C may pass any number, which this enumeration cannot hold.
+  int number = 0;
+  static_assert(sizeof number == sizeof level);
+  std::memcpy(&number, &level, sizeof number);
   call<ContextObject>(__func__, context, [&](ContextObject& object) -> Status {
     if (!object.context) return object.context.error();
-    if (level < AXR_LOG_TRACE || level > AXR_LOG_ERROR) {
-      return Status(Code::value_error,
-                    "axr_set_logger: there is no log level " + std::to_string(static_cast<int>(level)) + "; levels are 0 (trace) to 6 (error)");
+    if (number < AXR_LOG_TRACE || number > AXR_LOG_ERROR) {
+      return Status(Code::value_error, "axr_set_logger: there is no log level " + std::to_string(number) + "; levels are 0 (trace) to 6 (error)");
     }
-    object.context->set_logger(static_cast<LogLevel>(level), logger_of(fn, arg));
+    object.context->set_logger(static_cast<LogLevel>(number), logger_of(fn, arg));
     return {};
   });
 }

@@ -104,7 +104,7 @@ TEST_F(CapiThreads, AContextDestroyedWhileOthersMakeThings) {
     std::barrier together(4);
     std::vector<std::thread> threads;
     for (int t = 0; t < 3; ++t) {
-      threads.emplace_back([&] {
+      threads.emplace_back([&, t] {
         together.arrive_and_wait();
         while (axr_create_properties(doomed, "") != nullptr) {
           axrDeviceInfo* devices = nullptr;

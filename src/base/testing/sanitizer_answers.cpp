@@ -11,6 +11,9 @@ extern "C" [[gnu::visibility("default")]] int __lsan_is_turned_off() {
   return ::getpid() != first ? 1 : 0;
 }
 
+/// What the engine's thread library keeps until the process ends.
+extern "C" [[gnu::visibility("default")]] const char* __lsan_default_suppressions() { return "leak:libtbb\nleak:libhwloc\n"; }
+
 namespace {
 const int asked_before_any_fork = __lsan_is_turned_off();
 }
