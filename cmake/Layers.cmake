@@ -29,7 +29,7 @@ endfunction()
 # What all test programs share. A test's own code need not be fast, what it tests is: not optimised it compiles in about half the time.
 function(polymetis_test_program target)
   target_compile_options(${target} PRIVATE -O0)
-  target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src/base/testing/sanitizer_answers.cpp)
+  target_sources(${target} PRIVATE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../src/base/testing/sanitizer_answers.cpp)
 endfunction()
 
 # Every *_test.cpp beside the code becomes part of one program, `<name>_tests`.
