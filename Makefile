@@ -39,8 +39,8 @@ models: python  ## the three real networks, compiled into build/models
 demo: python models  ## detects people and their poses on two virtual cards; pictures and a page in build/demo
 	$(PYTHON) examples/demo
 
-test: setup  ## everything that is checked before a change lands
-	$(PYTHON) tools/lanes.py
+test: setup  ## everything that is checked before a change lands; AGAIN=1: also lanes that passed and whose files are the same
+	$(PYTHON) tools/lanes.py $(if $(AGAIN),--again)
 
 sanitize: setup  ## all C++ tests under AddressSanitizer, UBSan and ThreadSanitizer (long)
 	$(PYTHON) tools/lanes.py asan-all tsan-all
