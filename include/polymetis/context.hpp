@@ -43,11 +43,11 @@ struct ContextOptions {
 
 /// Who holds a core and what ran on it, as its holder wrote it into the telemetry page; all zero where nobody holds it.
 struct CoreUse {
-  std::int64_t pid = 0;          ///< 0 = free, -1 = held by a process that cannot be told
-  std::string process_name;      ///< "" where not known
-  std::uint64_t frames = 0;      ///< run by the model that is loaded on it now
+  std::int64_t pid = 0;      ///< 0 = free, -1 = held by a process that cannot be told
+  std::string process_name;  ///< "" where not known
+  std::uint64_t frames = 0;  ///< run by the model that is loaded on it now
   std::uint64_t failures = 0;
-  Duration busy{};               ///< computing, in all
+  Duration busy{};                 ///< computing, in all
   std::uint64_t memory_bytes = 0;  ///< of the card, this core's share
 };
 
@@ -55,16 +55,16 @@ struct CoreUse {
 struct DriverInfo {
   std::string name;
   Reality reality = Reality::real;
-  bool used = false;    ///< its devices are listed
-  std::string state;    ///< a sentence: how many devices, or why it is not used
+  bool used = false;  ///< its devices are listed
+  std::string state;  ///< a sentence: how many devices, or why it is not used
 };
 
 /// A device with what is known of its use, by this and other processes.
 struct DeviceInfo {
   DeviceDescription description;
   std::string driver;
-  bool in_use = false;        ///< a core of it is reserved
-  std::string in_use_by;      ///< "pid 123 (name): cores 0, 1; pid 456 (name): core 2"
+  bool in_use = false;                     ///< a core of it is reserved
+  std::string in_use_by;                   ///< "pid 123 (name): cores 0, 1; pid 456 (name): core 2"
   std::vector<std::int64_t> core_holders;  ///< pid a core, 0 = free, -1 = held by a process that cannot be told
   std::uint64_t memory_used_bytes = 0;     ///< by models loaded through Polymetis
   std::vector<CoreUse> cores;              ///< one a core

@@ -35,8 +35,8 @@ enum class Reality { real, simulated };
 
 /// A device as its driver lists it. A plain value; reentrant.
 struct DeviceDescription {
-  std::string name;                ///< unique in the computer, such as "metis-0:1:0"
-  std::string board;               ///< what fails, heats and shares a link together; equal for the chips of one board
+  std::string name;   ///< unique in the computer, such as "metis-0:1:0"
+  std::string board;  ///< what fails, heats and shares a link together; equal for the chips of one board
   BoardType board_type = BoardType::unknown;
   Reality reality = Reality::real;
   unsigned core_count = 0;
@@ -53,8 +53,8 @@ struct DeviceDescription {
 
 /// The settings of a device, one entry a core. A plain value.
 struct Configuration {
-  std::vector<unsigned> clock_mhz;             ///< 100..800 on Metis; default 800
-  std::vector<unsigned> mvm_utilisation;       ///< percent, 1..100; default 100
+  std::vector<unsigned> clock_mhz;        ///< 100..800 on Metis; default 800
+  std::vector<unsigned> mvm_utilisation;  ///< percent, 1..100; default 100
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
@@ -65,7 +65,7 @@ struct Telemetry {
   Configuration configuration;
   std::optional<double> temperature_celsius;  ///< hottest junction
   std::optional<double> power_watts;
-  std::uint64_t late_frames = 0;              ///< jobs whose computation ended after the modelled end (virtual cards)
+  std::uint64_t late_frames = 0;  ///< jobs whose computation ended after the modelled end (virtual cards)
 };
 
 /// Memory of a caller, lent for one job. `fd` is a shareable handle (dma-buf, memfd) to the same bytes, or -1.
@@ -78,7 +78,7 @@ struct Buffer {
 
 /// When things happened to a job, on the host's clock; never decreasing, equal where a device cannot tell them apart.
 struct Stamps {
-  TimePoint queued;           ///< given to the driver
+  TimePoint queued;  ///< given to the driver
   TimePoint input_started;
   TimePoint compute_started;
   TimePoint compute_ended;
@@ -157,8 +157,8 @@ enum class Recall {
 
 /// Whether `submit` can keep its caller waiting.
 enum class Blocking {
-  never,    ///< it returns soon; if the submitter waits, it may compute
-  always,   ///< it returns when the device has answered: call it on `Host::run_blocking`
+  never,   ///< it returns soon; if the submitter waits, it may compute
+  always,  ///< it returns when the device has answered: call it on `Host::run_blocking`
 };
 
 /// What a loaded instance declares. A plain value, fixed for its life.

@@ -19,7 +19,7 @@ struct DeviceHealth {
   std::string board;
   DeviceState state = DeviceState::ready;
   bool is_virtual = false;
-  std::string cause;         ///< why it is not ready
+  std::string cause;  ///< why it is not ready
   TimePoint since;
   std::uint64_t failures = 0;
   std::uint64_t hangs = 0;
@@ -38,64 +38,64 @@ struct Percentiles {
 
 struct DeviceMetrics {
   std::string name;
-  std::uint64_t frames = 0;       ///< outputs that counted
-  double frames_per_s = 0;        ///< over the last window
-  double utilisation = 0;         ///< busy core time over core time, 0..1, over the last window
-  Percentiles service;            ///< start to end of a job
+  std::uint64_t frames = 0;  ///< outputs that counted
+  double frames_per_s = 0;   ///< over the last window
+  double utilisation = 0;    ///< busy core time over core time, 0..1, over the last window
+  Percentiles service;       ///< start to end of a job
   unsigned instances = 0;
   unsigned in_flight = 0;
 };
 
 struct StreamMetrics {
   std::string name;
-  std::uint64_t offered = 0;      ///< = outputs + dropped + late + failed + waiting + running + ended
+  std::uint64_t offered = 0;  ///< = outputs + dropped + late + failed + waiting + running + ended
   std::uint64_t outputs = 0;
   std::uint64_t dropped = 0;
   std::uint64_t late = 0;
   std::uint64_t failed = 0;
-  std::uint64_t waiting = 0;      ///< accepted, not started
-  std::uint64_t running = 0;      ///< started, not ended
-  std::uint64_t ended = 0;        ///< ended, its turn has not come or nobody took it
-  std::uint64_t retried = 0;      ///< attempts beyond the first
+  std::uint64_t waiting = 0;  ///< accepted, not started
+  std::uint64_t running = 0;  ///< started, not ended
+  std::uint64_t ended = 0;    ///< ended, its turn has not come or nobody took it
+  std::uint64_t retried = 0;  ///< attempts beyond the first
   double frames_per_s = 0;
-  Percentiles latency;            ///< capture to outcome, of those with outputs
-  Percentiles queueing;           ///< submission to start
-  Duration oldest_age{0};         ///< of the oldest frame that is not answered
+  Percentiles latency;     ///< capture to outcome, of those with outputs
+  Percentiles queueing;    ///< submission to start
+  Duration oldest_age{0};  ///< of the oldest frame that is not answered
   std::size_t window_frames = 0;
 };
 
 struct ModelMetrics {
   std::string name;
   unsigned instances = 0;
-  bool stopped = false;           ///< by the breaker
+  bool stopped = false;  ///< by the breaker
   std::string cause;
 };
 
 struct FleetMetrics {
   TimePoint time;
-  Duration window{0};             ///< over which rates and utilisation were measured
+  Duration window{0};  ///< over which rates and utilisation were measured
   std::vector<DeviceMetrics> devices;
   std::vector<StreamMetrics> streams;  ///< open ones
   std::vector<ModelMetrics> models;
-  std::uint64_t outputs = 0;      ///< of all streams, closed ones too
+  std::uint64_t outputs = 0;  ///< of all streams, closed ones too
   std::uint64_t dropped = 0;
   std::uint64_t late = 0;
   std::uint64_t failed = 0;
   std::size_t memory_used_bytes = 0;
-  double host_cpu = 0;            ///< this process, CPUs
+  double host_cpu = 0;  ///< this process, CPUs
 };
 
 /// One thing that binds, or does not, with its number.
 struct Limit {
-  std::string what;     ///< "cores", "card memory", "link", "host CPU", "host memory", "window", "source", "consumer", "health"
-  double share = 0;     ///< how far it is used up, 0..1
-  std::string text;     ///< a sentence with the numbers
+  std::string what;  ///< "cores", "card memory", "link", "host CPU", "host memory", "window", "source", "consumer", "health"
+  double share = 0;  ///< how far it is used up, 0..1
+  std::string text;  ///< a sentence with the numbers
 };
 
 struct Explanation {
-  std::string binds;         ///< the first of `limits`
-  std::string text;          ///< a sentence
-  std::vector<Limit> limits; ///< tightest first
+  std::string binds;          ///< the first of `limits`
+  std::string text;           ///< a sentence
+  std::vector<Limit> limits;  ///< tightest first
 };
 
 }  // namespace polymetis

@@ -25,9 +25,9 @@ POLYMETIS_API const char* outcome_name(Outcome outcome) noexcept;
 /// When things happened to a frame, on the host's clock; zero where they never did. Those between `submitted` and `ended` are of the
 /// attempt that counted.
 struct FrameTimes {
-  TimePoint captured;   ///< as given; else `submitted`
+  TimePoint captured;  ///< as given; else `submitted`
   TimePoint submitted;
-  TimePoint started;    ///< given to a device
+  TimePoint started;  ///< given to a device
   TimePoint input_started;
   TimePoint compute_started;
   TimePoint compute_ended;
@@ -49,7 +49,7 @@ class POLYMETIS_API Result {
   std::uint64_t number = 0;  ///< of the frame in its stream, from 0 without a gap
   std::uint64_t tag = 0;     ///< as given to `submit`
   Outcome outcome = Outcome::dropped;
-  Status status;             ///< why, if there are no outputs
+  Status status;  ///< why, if there are no outputs
   FrameTimes times;
   std::uint32_t device = no_device;  ///< index in `Fleet::devices()` of the device that answered
   std::uint32_t attempts = 0;        ///< runs that were begun, also those that were abandoned

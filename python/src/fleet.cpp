@@ -100,7 +100,8 @@ PyStream* open_future_stream(PyFleet& self, const PyModel& model, nb::dict optio
   const auto loaded = model.get();
   auto stream = [&] {
     const Unlocked unlocked;
-    return self.handle.open_stream(loaded, wished, [loaded, names = self.names](Result&& result) { finish_future(std::move(result), loaded, names); });
+    return self.handle.open_stream(loaded, wished,
+                                   [loaded, names = self.names](Result&& result) { finish_future(std::move(result), loaded, names); });
   }();
   return new PyStream(check(std::move(stream)), self.names);
 }
@@ -117,8 +118,8 @@ void on_event(PyFleet& self, nb::object callback) {
     static Imported make("polymetis._results", "Event");
     static constexpr const char* kinds[] = {"device", "model", "stream", "placement"};
     try {
-      (*held)(make.get()(std::chrono::duration<double>(event.time.time_since_epoch()).count(), kinds[static_cast<std::size_t>(event.kind)], text(event.subject), text(event.state),
-                         text(event.was), text(event.cause)));
+      (*held)(make.get()(std::chrono::duration<double>(event.time.time_since_epoch()).count(), kinds[static_cast<std::size_t>(event.kind)],
+                         text(event.subject), text(event.state), text(event.was), text(event.cause)));
     } catch (nb::python_error& error) {
       error.discard_as_unraisable("polymetis: a fleet's event callback");
     }
@@ -152,20 +153,38 @@ void bind_fleet(nb::module_& module) {
             nb::sig("def open_stream(self, model: Model, options: dict[str, typing.Any]) -> StreamCore"));
   bound.def("open_future_stream", &open_future_stream, nb::rv_policy::take_ownership, "model"_a, "options"_a,
             nb::sig("def open_future_stream(self, model: Model, options: dict[str, typing.Any]) -> StreamCore"));
-  bound.def("health", [](PyFleet& self) { return health_of(unlocked([&] { return self.handle.health(); })); },
-            nb::sig("def health(self) -> list[polymetis._results.DeviceHealth]"));
-  bound.def("metrics", [](PyFleet& self) { return metrics_of(unlocked([&] { return self.handle.metrics(); })); },
-            nb::sig("def metrics(self) -> polymetis._results.FleetMetrics"));
-  bound.def("explain", [](PyFleet& self) { return explanation_of(unlocked([&] { return self.handle.explain(); })); },
-            nb::sig("def explain(self) -> polymetis._results.Explanation"));
+  bound.def(
+      "health", [](PyFleet& self) { return health_of(unlocked([&] { return self.handle.health(); })); },
+      nb::sig("def health(self) -> list[polymetis._results.DeviceHealth]"));
+  bound.def(
+      "metrics", [](PyFleet& self) { return metrics_of(unlocked([&] { return self.handle.metrics(); })); },
+      nb::sig("def metrics(self) -> polymetis._results.FleetMetrics"));
+  bound.def(
+      "explain", [](PyFleet& self) { return explanation_of(unlocked([&] { return self.handle.explain(); })); },
+      nb::sig("def explain(self) -> polymetis._results.Explanation"));
   bound.def("on_event", &on_event, "callback"_a.none());
-  bound.def("write_trace", [](PyFleet& self, nb::handle file) { const auto name = path(file); check(unlocked([&] { return self.handle.write_trace(name); })); }, "path"_a);
+  bound.def(
+      "write_trace",
+      [](PyFleet& self, nb::handle file) {
+        const auto name = path(file);
+        check(unlocked([&] { return self.handle.write_trace(name); }));
+      },
+      "path"_a);
   bound.def("readmit", [](PyFleet& self, const std::string& name) { check(unlocked([&] { return self.handle.readmit(name); })); }, "name"_a);
-  bound.def("close", [](PyFleet& self, double patience) {
-    unlocked([&] { self.handle.close(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(patience))); });
-  }, "patience"_a);
+  bound.def(
+      "close",
+      [](PyFleet& self, double patience) {
+        unlocked([&] { self.handle.close(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(patience))); });
+      },
+      "patience"_a);
   bound.def("closed", [](PyFleet& self) { return self.handle.closed(); });
-  module.def("replay_json", [](nb::handle file) { const auto name = path(file); return text(check(unlocked([&] { return replay_recording(name); }))); }, "path"_a);
+  module.def(
+      "replay_json",
+      [](nb::handle file) {
+        const auto name = path(file);
+        return text(check(unlocked([&] { return replay_recording(name); })));
+      },
+      "path"_a);
 }
 
 }  // namespace polymetis::python

@@ -40,11 +40,11 @@ struct PyStream {
   Stream handle;
   std::shared_ptr<const Model> model;
   std::shared_ptr<const FleetNames> names;
-  Borders borders;                  ///< of one frame; no outputs
-  nanobind::object source;          ///< an iterator that the consumer pulls, or nothing
-  nanobind::object source_error;    ///< what it raised; raised again when what came before is answered
-  Slot pending;                     ///< pulled and not yet accepted
-  std::vector<Result> ready;        ///< taken and not yet handed out, last first
+  Borders borders;                ///< of one frame; no outputs
+  nanobind::object source;        ///< an iterator that the consumer pulls, or nothing
+  nanobind::object source_error;  ///< what it raised; raised again when what came before is answered
+  Slot pending;                   ///< pulled and not yet accepted
+  std::vector<Result> ready;      ///< taken and not yet handed out, last first
   std::vector<Result> spare;
 };
 
@@ -63,7 +63,8 @@ void bind_result(nanobind::module_& module);
 /// Copies one frame's tensors into `slot`. Errors: as `ModelInstance.run`.
 void fill_slot(const Borders& borders, nanobind::handle inputs, Slot& slot);
 /// One array over each tensor of one frame; `owner` keeps the memory.
-nanobind::list arrays_over(const std::vector<TensorInfo>& tensors, std::size_t batch, std::span<const std::span<std::byte>> memory, nanobind::handle owner);
+nanobind::list arrays_over(const std::vector<TensorInfo>& tensors, std::size_t batch, std::span<const std::span<std::byte>> memory,
+                           nanobind::handle owner);
 FrameOptions frame_options(nanobind::handle captured_at, nanobind::handle deadline, std::uint64_t tag);
 nanobind::object metrics_of(const FleetMetrics& metrics);
 nanobind::object explanation_of(const Explanation& explanation);

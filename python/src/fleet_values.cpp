@@ -24,8 +24,8 @@ nb::object device(const DeviceMetrics& d) {
 
 nb::object stream(const StreamMetrics& s) {
   static Imported make("polymetis._results", "StreamMetrics");
-  return make.get()(text(s.name), s.offered, s.outputs, s.dropped, s.late, s.failed, s.waiting, s.running, s.ended, s.retried, s.frames_per_s, percentiles(s.latency),
-                    percentiles(s.queueing), seconds(s.oldest_age), s.window_frames);
+  return make.get()(text(s.name), s.offered, s.outputs, s.dropped, s.late, s.failed, s.waiting, s.running, s.ended, s.retried, s.frames_per_s,
+                    percentiles(s.latency), percentiles(s.queueing), seconds(s.oldest_age), s.window_frames);
 }
 
 }  // namespace
@@ -37,8 +37,8 @@ nb::object metrics_of(const FleetMetrics& metrics) {
   for (const auto& d : metrics.devices) devices.append(device(d));
   for (const auto& s : metrics.streams) streams.append(stream(s));
   for (const auto& m : metrics.models) models.append(make_model.get()(text(m.name), m.instances, m.stopped, text(m.cause)));
-  return make.get()(seconds(metrics.time), seconds(metrics.window), devices, streams, models, metrics.outputs, metrics.dropped, metrics.late, metrics.failed,
-                    metrics.memory_used_bytes, metrics.host_cpu);
+  return make.get()(seconds(metrics.time), seconds(metrics.window), devices, streams, models, metrics.outputs, metrics.dropped, metrics.late,
+                    metrics.failed, metrics.memory_used_bytes, metrics.host_cpu);
 }
 
 nb::object explanation_of(const Explanation& explanation) {
@@ -53,7 +53,8 @@ nb::object health_of(const std::vector<DeviceHealth>& health) {
   static Imported make("polymetis._results", "DeviceHealth");
   nb::list all;
   for (const auto& d : health)
-    all.append(make.get()(text(d.name), text(d.board), device_state_name(d.state), d.is_virtual, text(d.cause), seconds(d.since), d.failures, d.hangs, d.readmissions));
+    all.append(make.get()(text(d.name), text(d.board), device_state_name(d.state), d.is_virtual, text(d.cause), seconds(d.since), d.failures, d.hangs,
+                          d.readmissions));
   return all;
 }
 

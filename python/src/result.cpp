@@ -65,8 +65,8 @@ nb::list views(nb::object owner) {
 nb::object times(const PyResult& self) {
   static Imported make("polymetis._results", "Times");
   const FrameTimes& t = self.result.times;
-  return make.get()(seconds(t.captured), seconds(t.submitted), seconds(t.started), seconds(t.input_started), seconds(t.compute_started), seconds(t.compute_ended),
-                    seconds(t.output_ended), seconds(t.ended), seconds(t.delivered));
+  return make.get()(seconds(t.captured), seconds(t.submitted), seconds(t.started), seconds(t.input_started), seconds(t.compute_started),
+                    seconds(t.compute_ended), seconds(t.output_ended), seconds(t.ended), seconds(t.delivered));
 }
 
 nb::object device(const PyResult& self) {
@@ -90,20 +90,26 @@ void bind_result(nb::module_& module) {
   nb::class_<PyResult> bound(module, "Result", "How one frame ended. Made by a Stream or Fleet; outlives both.");
   bound.def_prop_ro("number", [](const PyResult& self) { return self.result.number; }, "The frame's number in its stream, from 0 without a gap.");
   bound.def_prop_ro("tag", [](const PyResult& self) { return self.result.tag; }, "As given to submit().");
-  bound.def_prop_ro("outcome", [](const PyResult& self) { return nb::str(outcome_name(self.result.outcome)); },
-                    nb::sig("def outcome(self) -> typing.Literal['outputs', 'dropped', 'late', 'failed']"), "'outputs', 'dropped', 'late' or 'failed'.");
+  bound.def_prop_ro(
+      "outcome", [](const PyResult& self) { return nb::str(outcome_name(self.result.outcome)); },
+      nb::sig("def outcome(self) -> typing.Literal['outputs', 'dropped', 'late', 'failed']"), "'outputs', 'dropped', 'late' or 'failed'.");
   bound.def_prop_ro("ok", [](const PyResult& self) { return self.result.ok(); }, "Whether there are outputs.");
-  bound.def_prop_ro("error", &error_of, nb::sig("def error(self) -> RuntimeError | None"), "Why there are none: what touching `outputs` raises. None where there are.");
+  bound.def_prop_ro("error", &error_of, nb::sig("def error(self) -> RuntimeError | None"),
+                    "Why there are none: what touching `outputs` raises. None where there are.");
   bound.def_prop_ro("outputs", &outputs, nb::sig("def outputs(self) -> list[numpy.typing.NDArray[numpy.int8]]"),
-                    "One int8 array a model output, of one frame's shape, owned by you. Raises the cause (FrameDropped, FrameLate, or what failed) where there are none.");
-  module.def("result_views", [](nb::object result) { return views(std::move(result)); }, nb::arg("result"),
-             nb::sig("def result_views(result: Result) -> list[numpy.typing.NDArray[numpy.int8]]"), "What polymetis.fleet.view is made of.");
-  bound.def_prop_ro("times", &times, nb::sig("def times(self) -> polymetis._results.Times"), "When what happened, in seconds of time.monotonic(); 0 where it never did.");
+                    "One int8 array a model output, of one frame's shape, owned by you. Raises the cause (FrameDropped, FrameLate, or what failed) "
+                    "where there are none.");
+  module.def(
+      "result_views", [](nb::object result) { return views(std::move(result)); }, nb::arg("result"),
+      nb::sig("def result_views(result: Result) -> list[numpy.typing.NDArray[numpy.int8]]"), "What polymetis.fleet.view is made of.");
+  bound.def_prop_ro("times", &times, nb::sig("def times(self) -> polymetis._results.Times"),
+                    "When what happened, in seconds of time.monotonic(); 0 where it never did.");
   bound.def_prop_ro("device", &device, nb::sig("def device(self) -> str | None"), "The name of the card that answered; None where none did.");
   bound.def_prop_ro("attempts", [](const PyResult& self) { return self.result.attempts; }, "Runs that were begun, also those that were given up.");
-  bound.def("__repr__", [](const PyResult& self) {
-    return nb::str("<Result {} {}>").attr("format")(self.result.number, outcome_name(self.result.outcome));
-  }, nb::sig("def __repr__(self) -> str"));
+  bound.def(
+      "__repr__",
+      [](const PyResult& self) { return nb::str("<Result {} {}>").attr("format")(self.result.number, outcome_name(self.result.outcome)); },
+      nb::sig("def __repr__(self) -> str"));
 }
 
 }  // namespace polymetis::python

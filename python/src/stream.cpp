@@ -183,7 +183,8 @@ void fill_slot(const Borders& borders, nb::handle inputs, Slot& slot) {
   }
 }
 
-PyStream::PyStream(Stream stream, std::shared_ptr<const FleetNames> fleet) : handle(std::move(stream)), model(handle.model()), names(std::move(fleet)) {
+PyStream::PyStream(Stream stream, std::shared_ptr<const FleetNames> fleet)
+    : handle(std::move(stream)), model(handle.model()), names(std::move(fleet)) {
   for (TensorInfo tensor : model->inputs) {
     tensor.shape[0] /= model->batch;
     borders.inputs.emplace_back(tensor);
@@ -200,37 +201,67 @@ PyStream::~PyStream() {
 
 void bind_stream(nb::module_& module) {
   nb::class_<PySlot> slot(module, "Slot", "Memory for one frame's inputs, owned by the fleet. Fill `inputs`, then submit it. Thread-bound.");
-  slot.def_prop_ro("inputs", [](PySlot& self) {
-    if (!self.slot) raise("InvalidArgument", "The slot was submitted already; take another one.");
-    auto* keep = new std::shared_ptr<void>(self.slot.keep());
-    const nb::capsule owner(keep, [](void* kept) noexcept { delete static_cast<std::shared_ptr<void>*>(kept); });
-    return arrays_over(self.model->inputs, self.model->batch, self.slot.inputs(), owner);
-  }, nb::sig("def inputs(self) -> list[numpy.typing.NDArray[numpy.int8]]"), "One int8 array a model input, to be written in place; do not touch them after the slot was submitted.");
+  slot.def_prop_ro(
+      "inputs",
+      [](PySlot& self) {
+        if (!self.slot) raise("InvalidArgument", "The slot was submitted already; take another one.");
+        auto* keep = new std::shared_ptr<void>(self.slot.keep());
+        const nb::capsule owner(keep, [](void* kept) noexcept { delete static_cast<std::shared_ptr<void>*>(kept); });
+        return arrays_over(self.model->inputs, self.model->batch, self.slot.inputs(), owner);
+      },
+      nb::sig("def inputs(self) -> list[numpy.typing.NDArray[numpy.int8]]"),
+      "One int8 array a model input, to be written in place; do not touch them after the slot was submitted.");
 
   nb::class_<PyStream> bound(module, "StreamCore", "What polymetis.fleet.Stream is made of.");
-  bound.def("submit", &submit, "inputs"_a.none(), "fleet"_a, "captured_at"_a.none(), "deadline"_a.none(), "tag"_a, "wait"_a,
-            nb::sig("def submit(self, inputs: object, fleet: FleetCore, captured_at: float | None, deadline: float | None, tag: int, wait: bool) -> int"));
-  bound.def("submit_future", [](PyStream& self, nb::handle inputs, nb::handle fleet, nb::handle deadline, nb::object future) {
-    const Host& host = host_of(fleet);
-    FrameOptions options = frame_options(nb::none(), deadline, reinterpret_cast<std::uintptr_t>(future.ptr()));
-    Slot slot = take_slot(self, true, host);
-    fill_slot(self.borders, inputs, slot);
-    nb::object held = future;  // the frame's reference, which its end takes over
-    submit_slot(self, slot, options, true, host);
-    held.release();
-  }, "inputs"_a, "fleet"_a, "deadline"_a.none(), "future"_a,
-            nb::sig("def submit_future(self, inputs: object, fleet: FleetCore, deadline: float | None, future: object) -> None"));
-  bound.def("slot", [](PyStream& self, nb::handle fleet, bool wait) {
-    return new PySlot{take_slot(self, wait, host_of(fleet)), self.model};
-  }, nb::rv_policy::take_ownership, "fleet"_a, "wait"_a, nb::sig("def slot(self, fleet: FleetCore, wait: bool) -> Slot"));
-  bound.def("set_source", [](PyStream& self, nb::object source) { self.source = nb::steal(PyObject_GetIter(source.ptr())); if (!self.source.is_valid()) throw nb::python_error(); }, "source"_a);
+  bound.def(
+      "submit", &submit, "inputs"_a.none(), "fleet"_a, "captured_at"_a.none(), "deadline"_a.none(), "tag"_a, "wait"_a,
+      nb::sig("def submit(self, inputs: object, fleet: FleetCore, captured_at: float | None, deadline: float | None, tag: int, wait: bool) -> int"));
+  bound.def(
+      "submit_future",
+      [](PyStream& self, nb::handle inputs, nb::handle fleet, nb::handle deadline, nb::object future) {
+        const Host& host = host_of(fleet);
+        FrameOptions options = frame_options(nb::none(), deadline, reinterpret_cast<std::uintptr_t>(future.ptr()));
+        Slot slot = take_slot(self, true, host);
+        fill_slot(self.borders, inputs, slot);
+        nb::object held = future;  // the frame's reference, which its end takes over
+        submit_slot(self, slot, options, true, host);
+        held.release();
+      },
+      "inputs"_a, "fleet"_a, "deadline"_a.none(), "future"_a,
+      nb::sig("def submit_future(self, inputs: object, fleet: FleetCore, deadline: float | None, future: object) -> None"));
+  bound.def(
+      "slot", [](PyStream& self, nb::handle fleet, bool wait) { return new PySlot{take_slot(self, wait, host_of(fleet)), self.model}; },
+      nb::rv_policy::take_ownership, "fleet"_a, "wait"_a, nb::sig("def slot(self, fleet: FleetCore, wait: bool) -> Slot"));
+  bound.def(
+      "set_source",
+      [](PyStream& self, nb::object source) {
+        self.source = nb::steal(PyObject_GetIter(source.ptr()));
+        if (!self.source.is_valid()) throw nb::python_error();
+      },
+      "source"_a);
   bound.def("next", &next, "fleet"_a, nb::sig("def next(self, fleet: FleetCore) -> Result"));
   bound.def("next_within", &next_within, "fleet"_a, "timeout"_a.none(),
             nb::sig("def next_within(self, fleet: FleetCore, timeout: float | None) -> Result | None"));
-  bound.def("exhausted", [](PyStream& self) { return !self.source.is_valid() && self.ready.empty() && self.spare.empty() && self.handle.exhausted(); });
-  bound.def("finish", [](PyStream& self) { const Unlocked unlocked; self.handle.finish(); });
-  bound.def("cancel", [](PyStream& self) { self.source.reset(); self.pending = Slot(); const Unlocked unlocked; self.handle.cancel(); });
-  bound.def("close", [](PyStream& self) { self.source.reset(); self.pending = Slot(); self.ready.clear(); self.spare.clear(); const Unlocked unlocked; self.handle.close(); });
+  bound.def("exhausted",
+            [](PyStream& self) { return !self.source.is_valid() && self.ready.empty() && self.spare.empty() && self.handle.exhausted(); });
+  bound.def("finish", [](PyStream& self) {
+    const Unlocked unlocked;
+    self.handle.finish();
+  });
+  bound.def("cancel", [](PyStream& self) {
+    self.source.reset();
+    self.pending = Slot();
+    const Unlocked unlocked;
+    self.handle.cancel();
+  });
+  bound.def("close", [](PyStream& self) {
+    self.source.reset();
+    self.pending = Slot();
+    self.ready.clear();
+    self.spare.clear();
+    const Unlocked unlocked;
+    self.handle.close();
+  });
   bound.def_prop_ro("name", [](PyStream& self) { return text(self.handle.name()); });
 }
 

@@ -14,7 +14,9 @@ namespace {
 struct SharedHost {
   std::shared_ptr<ThreadHost> host = std::make_shared<ThreadHost>();
 
-  SharedHost() { std::atexit([] { ThreadHost::end_shared(); }); }
+  SharedHost() {
+    std::atexit([] { ThreadHost::end_shared(); });
+  }
 };
 PerProcess<SharedHost> shared_host;  // never destroyed: objects that live at exit still use it
 

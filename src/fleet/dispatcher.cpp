@@ -457,7 +457,12 @@ void Dispatcher::close(Duration patience) {
     update_life();
   }
   Todo::of_this_thread().run();
-  static_cast<void>(recorder_.close());
+  Recorder recorder;
+  {
+    base::MutexLock lock(mutex_);
+    std::swap(recorder, recorder_);
+  }
+  static_cast<void>(recorder.close());  // waits, so not under the lock
 }
 
 }  // namespace polymetis::fleet

@@ -166,10 +166,11 @@ Status Fleet::write_trace(const std::filesystem::path& path) const {
   const fleet::Trace trace = impl_->dispatcher->trace();
   {
     base::MutexLock lock(impl_->mutex);
-    impl_->dispatcher->look([&](const fleet::Plan& plan, const auto&) {
+    const std::size_t executors = impl_->dispatcher->look([&](const fleet::Plan& plan, const auto&) {
       for (std::size_t i = 0; i < plan.streams().size(); ++i) names.streams.push_back(plan.streams()[fleet::StreamId(i)].options.name);
-      for (std::size_t i = 0; i < plan.executors().size(); ++i) names.executors.push_back(impl_->cards.executor_name(fleet::ExecutorId(i)));
+      return plan.executors().size();
     });
+    for (std::size_t i = 0; i < executors; ++i) names.executors.push_back(impl_->cards.executor_name(fleet::ExecutorId(i)));
   }
   std::ofstream file(path, std::ios::binary);
   file << fleet::trace_json(trace, names);

@@ -31,14 +31,16 @@ class FleetBed {
  public:
   explicit FleetBed(const std::string& topology, std::shared_ptr<Host> host_ = std::make_shared<base::LoopHost>()) : host(std::move(host_)) {
     std::ofstream(folder.path() / "topology.toml") << topology;
-    context = value_of(Context::create({.topology = folder.path() / "topology.toml", .virtual_cards = VirtualCards::always, .run_directory = folder.path() / "run", .host = host}));
+    context = value_of(Context::create(
+        {.topology = folder.path() / "topology.toml", .virtual_cards = VirtualCards::always, .run_directory = folder.path() / "run", .host = host}));
     model = value_of(Model::load(write_test_package(folder.path() / "package", network)));
   }
   explicit FleetBed(unsigned cards, const std::string& each = "compute = \"openvino\"\ntiming = { fps = 500 }\n") : FleetBed(cards_of(cards, each)) {}
 
   static std::string cards_of(unsigned cards, const std::string& each) {
     std::string text;
-    for (unsigned c = 0; c < cards; ++c) text += fmt::format("[[board]]\nname = \"board{0}\"\n[[board.device]]\nname = \"metis-0:{1}:0\"\n{2}\n", c, c + 1, each);
+    for (unsigned c = 0; c < cards; ++c)
+      text += fmt::format("[[board]]\nname = \"board{0}\"\n[[board.device]]\nname = \"metis-0:{1}:0\"\n{2}\n", c, c + 1, each);
     return text;
   }
   static Row row(std::uint64_t number) {

@@ -115,8 +115,9 @@ class PlanDriver {
       Actions todo;
       std::swap(todo, actions);
       for (const auto& change : todo.changes)
-        changes.push_back((change.kind == EventKind::device ? plan.devices()[DeviceId(change.subject)].name : plan.models()[ModelId(change.subject)].name) + ": " +
-                          change.state);
+        changes.push_back(
+            (change.kind == EventKind::device ? plan.devices()[DeviceId(change.subject)].name : plan.models()[ModelId(change.subject)].name) + ": " +
+            change.state);
       for (const auto& start : todo.starts) begin(start, todo);
       for (const JobId job : todo.abandons) abandoned.insert(job);
       for (const auto& d : todo.delivers) answers[d.stream.value].push_back({d.number, d.outcome, d.device, d.attempts, now, d.status.to_string()});
