@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -13,42 +14,38 @@
 namespace polymetis::testing {
 namespace {
 
-constexpr const char* usage =
-    "usage: polymetis_chaos [--seeds A..B] [--seconds S] [--threads] [--stall S] [--expect-caught] [--json]\n"
-    "Runs the fault schedules of seeds A to B - 1 (0..1000), for S seconds at most, in virtual time or with --threads on real ones, where nothing "
-    "moving\n"
-    "for --stall seconds (20) is a failure. Every 50th schedule in virtual time runs twice and must give the same results to the nanosecond.\n"
-    "--expect-caught: a broken promise is what is wanted (for deliberate bugs). --json: what was found, as JSON.\n"
-    "Exit status: 0 all promises were kept (one was broken, with --expect-caught), 1 not, 2 wrong usage, 130 interrupted.\n";
-
 struct Wishes {
-  unsigned long long from = 0;
-  unsigned long long to = 1000;
+  std::string seeds = "0..1000";
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
   double seconds = 1e9;
   double stall_s = 20;
   bool threads = false;
   bool expect_caught = false;
   bool json = false;
-  bool help = false;
 };
 
-bool read(Wishes& wishes, int count, char** words) {
-  for (int i = 1; i < count; ++i) {
-    const std::string word = words[i];
-    const char* value = i + 1 < count ? words[i + 1] : "";
-    if (word == "--seeds" && std::sscanf(value, "%llu..%llu", &wishes.from, &wishes.to) == 2) {
-      ++i;
-    } else if (word == "--seconds" && std::sscanf(value, "%lf", &wishes.seconds) == 1) {
-      ++i;
-    } else if (word == "--stall" && std::sscanf(value, "%lf", &wishes.stall_s) == 1) {
-      ++i;
-    } else if (word == "--threads" || word == "--expect-caught" || word == "--json" || word == "--help") {
-      (word == "--threads" ? wishes.threads : word == "--json" ? wishes.json : word == "--help" ? wishes.help : wishes.expect_caught) = true;
-    } else {
-      return false;
-    }
-  }
-  return true;
+/// "A..B"; "" or what is wrong with it.
+std::string read_seeds(Wishes& wishes) {
+  unsigned long long from = 0;
+  unsigned long long to = 0;
+  if (std::sscanf(wishes.seeds.c_str(), "%llu..%llu", &from, &to) != 2 || from >= to)
+    return "--seeds is A..B with A below B, such as 0..1000; got " + wishes.seeds;
+  wishes.from = from;
+  wishes.to = to;
+  return "";
+}
+
+void describe(CLI::App& app, Wishes& wishes) {
+  app.add_option("--seeds", wishes.seeds, "run the schedules of seeds A to B - 1, A..B")->capture_default_str();
+  app.add_option("--seconds", wishes.seconds, "stop after so long");
+  app.add_flag("--threads", wishes.threads, "on real threads instead of in virtual time");
+  app.add_option("--stall", wishes.stall_s, "with --threads: nothing moving for so many seconds is a broken promise")->capture_default_str();
+  app.add_flag("--expect-caught", wishes.expect_caught, "a broken promise is what is wanted (for deliberate bugs)");
+  app.add_flag("--json", wishes.json, "print what was found as JSON");
+  app.footer(
+      "Every 50th schedule in virtual time runs twice and must give the same results to the nanosecond.\n"
+      "Exit status: 0 all promises were kept (one was broken, with --expect-caught), 1 not, 130 interrupted, else wrong usage.");
 }
 
 std::atomic<bool> interrupted{false};
@@ -116,11 +113,11 @@ void print(const Found& found, const Wishes& wishes) {
 
 int main(int count, char** words) {
   using namespace polymetis::testing;
+  CLI::App app("Seeded fault schedules over virtual cards; docs/fleet.md says what is checked on each.", "polymetis_chaos");
   Wishes wishes;
-  if (!read(wishes, count, words) || wishes.help) {
-    std::fputs(usage, wishes.help ? stdout : stderr);
-    return wishes.help ? 0 : 2;
-  }
+  describe(app, wishes);
+  CLI11_PARSE(app, count, words);
+  if (const std::string wrong = read_seeds(wishes); !wrong.empty()) return app.exit(CLI::ValidationError(wrong));
   std::signal(SIGINT, [](int) { interrupted = true; });
   const Found found = run(wishes);
   print(found, wishes);
