@@ -177,7 +177,10 @@ void Plan::overtake(ExecutorId id) {
   note_hang(executor.model, device_id, hung);
   for (std::size_t i = 1; i < executor.jobs.size(); ++i) abandon(executor.jobs[i], hung);
   Job& job = jobs_[job_id];
-  if (job.abandoned) return;
+  if (job.abandoned) {  // nobody waits for it, so no frame will explain it: a fresh instance and its probe do
+    reload(id);
+    return calm(device_id);
+  }
   job.abandoned = true;
   actions_->abandons.push_back(job_id);
   const unsigned before = executor.holds;

@@ -305,6 +305,38 @@ TEST(Plan, SeveralFramesThatHangOneCardLeaveNoSuspicionBehind) {
   EXPECT_EQ(cards.plan.devices()[DeviceId(0)].state, DeviceState::ready);
 }
 
+TEST(Plan, AJobThatNobodyWaitsForMayHangToo) {
+  PlanOptions options;
+  options.health.model_breaker = 100;
+  PlanDriver cards(options);
+  cards.add_cards(2, 2);
+  const StreamId stream = cards.open();
+  cards.saturate(stream, cards.now + 500ms);
+  cards.run_for(100ms);
+  // One frame hangs each card for a while, so it is to blame; what waits behind it on the first card never comes back.
+  const std::uint64_t poison = cards.answers[0].size();
+  std::vector<ExecutorId> hung;
+  bool stuck = false;
+  cards.service = [&](ExecutorId e, bool probe, const auto& frames) {
+    if (!probe && cards.plan.frames()[frames[0]].number == poison) {
+      hung.push_back(e);
+      return Service{30ms};
+    }
+    const bool behind = !stuck && !hung.empty() && e == hung[0];
+    stuck = stuck || behind;
+    return Service{behind ? PlanDriver::never : Duration(2ms)};
+  };
+  for (int i = 0; i < 8; ++i) cards.offer(stream);
+  cards.run_for(1s);
+  ASSERT_EQ(hung.size(), 2U);
+  const Plan::Executor& first = cards.plan.executors()[hung[0]];
+  const std::uint64_t before = first.frames;
+  cards.saturate(stream, cards.now + 1s);
+  EXPECT_FALSE(first.overtaken);
+  EXPECT_GT(first.frames, before + 400) << "it takes frames again";
+  expect_in_order(cards, stream);
+}
+
 TEST(Plan, ATickThatComesLateDatesNoJobIntoTheFuture) {
   PlanDriver cards;
   cards.add_cards(1, 1);
