@@ -57,7 +57,8 @@ class Stage {
     if (flaps) text("every = 0.3\n");
     if (!of_device && dice_.one_in(2)) text("probability = {}\n", 0.02 + dice_.below(50) / 100.0);
     scene_.struck.insert(cards.begin(), cards.end());
-    if (kind == "corrupt") scene_.corrupt.insert(cards.begin(), cards.end());
+    if (kind == "corrupt")
+      for (const std::string& card : cards) scene_.corrupt[card].push_back({at, at + lasts});
     scene_.endless = scene_.endless || flaps;
   }
 
@@ -86,6 +87,14 @@ class Stage {
 };
 
 }  // namespace
+
+bool Scene::may_corrupt(const std::string& card, TimePoint from, TimePoint until) const {
+  const auto spans = corrupt.find(card);
+  if (spans == corrupt.end()) return false;
+  const auto at = [this](double s) { return begin + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); };
+  return std::any_of(spans->second.begin(), spans->second.end(),
+                     [&](const Span& span) { return from <= at(span.until_s) + lateness && until >= at(span.from_s) - lateness; });
+}
 
 Scene random_scene(Dice& dice, std::uint64_t seed, const Pace& pace) { return Stage(dice, pace).build(seed); }
 

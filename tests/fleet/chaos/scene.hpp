@@ -3,20 +3,34 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "dice.hpp"
+#include "polymetis/host.hpp"
 
 namespace polymetis::testing {
+
+/// A time in which a fault strikes, from the scene's beginning.
+struct Span {
+  double from_s = 0;
+  double until_s = 0;
+};
 
 /// Boards, cards and what befalls them.
 struct Scene {
   std::string topology;
   std::map<std::string, double> rates;  ///< frames/s of each card
   std::set<std::string> struck;         ///< cards that have a fault
-  std::set<std::string> corrupt;        ///< cards whose outputs a fault may change
+  std::map<std::string, std::vector<Span>> corrupt;  ///< when a fault may change a card's outputs
   bool poison = false;                  ///< frames that begin with `poison_byte` fail or hang on every card
   double over_s = 0;                    ///< after so long no fault strikes any more
   bool endless = false;                 ///< a fault that never ends: some card need not be ready at the end
+
+  TimePoint begin;      ///< when the cards were made
+  Duration lateness{};  ///< how far this computer may be behind the times above: none in virtual time
+
+  /// Whether outputs that `card` computed then may be wrong.
+  [[nodiscard]] bool may_corrupt(const std::string& card, TimePoint from, TimePoint until) const;
 
   static constexpr int poison_byte = 0x7f;  ///< the input of no other frame begins so
 };

@@ -28,8 +28,8 @@ std::string Source::check_content(const Result& result, const std::string& card)
   }
   // A card that another fault strikes at that moment may answer it.
   if (is_poison(result.number)) return scene_.struck.count(card) == 0 ? name(result.number) + " hurts every card and has outputs" : "";
-  // What a card computes wrongly while it is struck is its own: only a known answer can tell, at the next probe.
-  if (scene_.corrupt.count(card) == 0 && !is_answer(result))
+  // What a card computes wrongly while the fault strikes is its own: only a known answer can tell, at the next probe.
+  if (!is_answer(result) && !scene_.may_corrupt(card, result.times.started, result.times.ended))
     return name(result.number) + " has another frame's answer, or its memory was written while it was lent";
   return "";
 }

@@ -30,7 +30,10 @@ class ThreadSchedule {
         networks_(networks),
         stall_(stall),
         host_(base::ThreadHost::shared()),
-        bed_(scene_, host_) {}
+        bed_(scene_, host_) {
+    scene_.begin = host_->now();
+    scene_.lateness = 200ms;
+  }
 
   Verdict run() {
     start();
@@ -148,7 +151,7 @@ class ThreadSchedule {
   }
 
   Dice dice_;
-  const Scene scene_;
+  Scene scene_;
   const Networks& networks_;
   const Duration stall_;
   const std::shared_ptr<Host> host_;

@@ -23,7 +23,9 @@ double seconds_of(Duration duration) { return std::chrono::duration<double>(dura
 class Schedule {
  public:
   Schedule(std::uint64_t seed, const Networks& networks)
-      : dice_(seed), scene_(random_scene(dice_, seed, Pace{})), networks_(networks), host_(std::make_shared<base::LoopHost>()), bed_(scene_, host_) {}
+      : dice_(seed), scene_(random_scene(dice_, seed, Pace{})), networks_(networks), host_(std::make_shared<base::LoopHost>()), bed_(scene_, host_) {
+    scene_.begin = begin_;
+  }
 
   Verdict run() {
     start();
@@ -45,6 +47,7 @@ class Schedule {
     auto fleet = Fleet::create(bed_.context, options);
     if (!fleet) return fail(fleet.error().to_string());
     fleet_ = *fleet;
+    fleet_.on_event([this](const Event& event) { add_to_digest(event); });
     for (const DeviceHealth& card : fleet_.health()) cards_.push_back(card.name);
     const unsigned models = dice_.between(1, static_cast<unsigned>(networks_.models.size()));
     const unsigned count = dice_.between(1, 5);
@@ -203,11 +206,19 @@ class Schedule {
 
   [[nodiscard]] std::string card_of(const Result& result) const { return result.device < cards_.size() ? cards_[result.device] : ""; }
 
+  void mix(std::uint64_t value) { digest_ = (digest_ ^ value) * 1099511628211U; }
+  void mix(const std::string& text) {
+    for (const char c : text) mix(static_cast<unsigned char>(c));
+  }
+  void add_to_digest(const Event& event) {
+    mix(static_cast<std::uint64_t>(event.time.time_since_epoch().count()));
+    for (const std::string& text : {event.subject, event.state, event.cause}) mix(text);
+  }
   void add_to_digest(const Result& result) {
-    const auto mix = [this](std::uint64_t value) { digest_ = (digest_ ^ value) * 1099511628211U; };
     for (const std::uint64_t value : {result.number, static_cast<std::uint64_t>(result.outcome), std::uint64_t{result.device},
                                       std::uint64_t{result.attempts}, static_cast<std::uint64_t>(result.times.ended.time_since_epoch().count())})
       mix(value);
+    mix(result.status.to_string());
   }
 
   /// Everything is answered in bounded time, and when the faults are over every card is ready again.
@@ -225,7 +236,16 @@ class Schedule {
     for (const DeviceHealth& card : fleet_.health())
       if (wrong_.empty() && !scene_.endless && card.state != DeviceState::ready)
         fail(fmt::format("{} is {} 65 s after the faults were over: {}", card.name, device_state_name(card.state), card.cause));
-    if (std::string wrong = check_fleet(fleet_, sources_, scene_); wrong_.empty() && !wrong.empty()) fail(wrong);
+    if (std::string wrong = check_fleet(fleet_, sources_, scene_); !wrong.empty()) fail(wrong);
+    check_totals();
+  }
+
+  /// Over all streams that ever were, each frame is counted once.
+  void check_totals() {
+    const FleetMetrics told = fleet_.metrics();
+    std::uint64_t offered = frames_ + flood_ + (future_source_ ? future_source_->accepted : 0);
+    const std::uint64_t ended = told.outputs + told.dropped + told.late + told.failed;
+    if (ended != offered) fail(fmt::format("the metrics tell of {} frames in all, {} were accepted and answered", ended, offered));
   }
 
   [[nodiscard]] std::string unanswered() const {
@@ -278,6 +298,7 @@ class Schedule {
           if (!slot) break;
           std::memcpy(slot->inputs()[0].data(), bytes.data(), bytes.size());
           if (!stream.try_submit(*slot)) break;
+          ++flood_;
         }
       }
     }
@@ -311,7 +332,7 @@ class Schedule {
   }
 
   Dice dice_;
-  const Scene scene_;
+  Scene scene_;
   const Networks& networks_;
   std::shared_ptr<base::LoopHost> host_;
   SceneBed bed_;
@@ -324,6 +345,7 @@ class Schedule {
   std::string wrong_;
   std::deque<std::string> log_;
   std::uint64_t frames_ = 0;
+  std::uint64_t flood_ = 0;  // frames that only were to keep cards busy
   std::uint64_t digest_ = 14695981039346656037U;
 };
 
