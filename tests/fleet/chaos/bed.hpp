@@ -53,6 +53,8 @@ Verdict run_on_threads(std::uint64_t seed, const Networks& networks, Duration st
 std::string check_fleet(const Fleet& fleet, const std::vector<std::unique_ptr<Source>>& sources, const Scene& scene);
 /// Queues and memory are bounded at any time.
 std::string check_bounds(const FleetMetrics& metrics, const std::vector<std::unique_ptr<Source>>& sources, std::size_t memory_bytes);
+/// Once a schedule's fleet, streams and results are gone, so are their dispatcher, instances and memory: nobody holds a model any more.
+std::string check_nothing_held(const Networks& networks);
 [[nodiscard]] bool all_ready(const Fleet& fleet);
 
 }  // namespace polymetis::testing

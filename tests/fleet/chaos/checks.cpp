@@ -54,6 +54,12 @@ std::string check_bounds(const FleetMetrics& metrics, const std::vector<std::uni
   return "";
 }
 
+std::string check_nothing_held(const Networks& networks) {
+  for (const auto& model : networks.models)
+    if (model.use_count() > 1) return fmt::format("{} others hold {} after everything was closed", model.use_count() - 1, model->name);
+  return "";
+}
+
 bool all_ready(const Fleet& fleet) {
   for (const DeviceHealth& card : fleet.health())
     if (card.state != DeviceState::ready) return false;

@@ -19,12 +19,12 @@ struct Span {
 /// Boards, cards and what befalls them.
 struct Scene {
   std::string topology;
-  std::map<std::string, double> rates;  ///< frames/s of each card
-  std::set<std::string> struck;         ///< cards that have a fault
+  std::map<std::string, double> rates;               ///< frames/s of each card
+  std::set<std::string> struck;                      ///< cards that have a fault
   std::map<std::string, std::vector<Span>> corrupt;  ///< when a fault may change a card's outputs
-  bool poison = false;                  ///< frames that begin with `poison_byte` fail or hang on every card
-  double over_s = 0;                    ///< after so long no fault strikes any more
-  bool endless = false;                 ///< a fault that never ends: some card need not be ready at the end
+  bool poison = false;                               ///< frames that begin with `poison_byte` fail or hang on every card
+  double over_s = 0;                                 ///< after so long no fault strikes any more
+  bool endless = false;                              ///< a fault that never ends: some card need not be ready at the end
 
   TimePoint begin;      ///< when the cards were made
   Duration lateness{};  ///< how far this computer may be behind the times above: none in virtual time

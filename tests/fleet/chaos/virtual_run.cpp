@@ -351,6 +351,10 @@ class Schedule {
 
 }  // namespace
 
-Verdict run_in_virtual_time(std::uint64_t seed, const Networks& networks) { return Schedule(seed, networks).run(); }
+Verdict run_in_virtual_time(std::uint64_t seed, const Networks& networks) {
+  Verdict verdict = Schedule(seed, networks).run();
+  if (verdict.wrong.empty()) verdict.wrong = check_nothing_held(networks);
+  return verdict;
+}
 
 }  // namespace polymetis::testing
