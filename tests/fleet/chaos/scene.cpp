@@ -55,10 +55,12 @@ class Stage {
     text("[[{}]]\nkind = \"{}\"\nat = {}\nlasts = {}\n", table, kind, at, lasts);
     if (kind == "timeout") text("holds = 0.05\n");
     if (flaps) text("every = 0.3\n");
-    if (!of_device && dice_.one_in(2)) text("probability = {}\n", 0.02 + dice_.below(50) / 100.0);
+    const bool always = of_device || !dice_.one_in(2);
+    if (!always) text("probability = {}\n", 0.02 + dice_.below(50) / 100.0);
+    for (const std::string& card : cards) ++scene_.faults[card];
     scene_.struck.insert(cards.begin(), cards.end());
     if (kind == "corrupt")
-      for (const std::string& card : cards) scene_.corrupt[card].push_back({at, at + lasts});
+      for (const std::string& card : cards) scene_.corrupt[card].push_back({at, at + lasts, always});
     scene_.endless = scene_.endless || flaps;
   }
 
@@ -94,6 +96,14 @@ bool Scene::may_corrupt(const std::string& card, TimePoint from, TimePoint until
   const auto at = [this](double s) { return begin + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); };
   return std::any_of(spans->second.begin(), spans->second.end(),
                      [&](const Span& span) { return from <= at(span.until_s) + lateness && until >= at(span.from_s) - lateness; });
+}
+
+std::vector<std::string> Scene::surely_wrong(double seconds) const {
+  std::vector<std::string> found;
+  if (poison || 2 * corrupt.size() >= rates.size()) return found;
+  for (const auto& [card, spans] : corrupt)
+    if (faults.at(card) == 1 && spans[0].always && spans[0].until_s - spans[0].from_s >= seconds) found.push_back(card);
+  return found;
 }
 
 Scene random_scene(Dice& dice, std::uint64_t seed, const Pace& pace) { return Stage(dice, pace).build(seed); }

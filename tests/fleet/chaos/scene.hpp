@@ -14,6 +14,7 @@ namespace polymetis::testing {
 struct Span {
   double from_s = 0;
   double until_s = 0;
+  bool always = true;  ///< every job
 };
 
 /// Boards, cards and what befalls them.
@@ -26,10 +27,13 @@ struct Scene {
   double over_s = 0;                                 ///< after so long no fault strikes any more
   bool endless = false;                              ///< a fault that never ends: some card need not be ready at the end
 
-  TimePoint begin;      ///< when the cards were made
-  Duration lateness{};  ///< how far this computer may be behind the times above: none in virtual time
+  std::map<std::string, unsigned> faults;  ///< how many a card has, its board's too
+  TimePoint begin;                         ///< when the cards were made
+  Duration lateness{};                     ///< how far this computer may be behind the times above: none in virtual time
 
   /// Whether outputs that `card` computed then may be wrong.
+  /// Cards that compute every frame wrongly for at least so long, have no other trouble and are outvoted by the right ones.
+  [[nodiscard]] std::vector<std::string> surely_wrong(double seconds) const;
   [[nodiscard]] bool may_corrupt(const std::string& card, TimePoint from, TimePoint until) const;
 
   static constexpr int poison_byte = 0x7f;  ///< the input of no other frame begins so

@@ -43,7 +43,7 @@ class Schedule {
   void start() {
     FleetOptions options{.memory_bytes = memory_bytes, .health = {.hang_floor = 20ms}};
     if (dice_.one_in(2)) options.no_card_wait = std::chrono::milliseconds(dice_.between(1, 2000));
-    if (dice_.one_in(2)) options.health.probe_interval = std::chrono::milliseconds(dice_.between(50, 500));
+    if (dice_.one_in(2)) options.health.probe_interval = probe_interval_ = std::chrono::milliseconds(dice_.between(50, 500));
     auto fleet = Fleet::create(bed_.context, options);
     if (!fleet) return fail(fleet.error().to_string());
     fleet_ = *fleet;
@@ -98,6 +98,7 @@ class Schedule {
 
   /// One stream that is always full while the faults strike: cards without a fault have no pause that another's trouble made.
   void saturate() {
+    saturated_ = true;
     std::map<std::string, std::vector<std::pair<TimePoint, TimePoint>>> runs;
     std::vector<Stream> streams{fleet_
                                     .open_stream(networks_.models[0], {.name = "saturated", .queue_frames = 64},
@@ -238,6 +239,15 @@ class Schedule {
         fail(fmt::format("{} is {} 65 s after the faults were over: {}", card.name, device_state_name(card.state), card.cause));
     if (std::string wrong = check_fleet(fleet_, sources_, scene_); !wrong.empty()) fail(wrong);
     check_totals();
+    if (probe_interval_.count() > 0 && !saturated_) check_found_out();
+  }
+
+  /// The known answer finds a card that computes wrongly.
+  void check_found_out() {
+    const std::vector<std::string> wrong = scene_.surely_wrong(3 * seconds_of(probe_interval_) + 0.1);
+    for (const DeviceHealth& card : fleet_.health())
+      if (std::find(wrong.begin(), wrong.end(), card.name) != wrong.end() && card.readmissions == 0)
+        fail(fmt::format("{} computed wrongly, and no probe found out", card.name));
   }
 
   /// Over all streams that ever were, each frame is counted once.
@@ -342,6 +352,8 @@ class Schedule {
   std::vector<std::unique_ptr<Source>> sources_;
   std::unique_ptr<Source> future_source_;
   std::vector<std::future<Result>> futures_;
+  Duration probe_interval_{0};
+  bool saturated_ = false;
   std::string wrong_;
   std::deque<std::string> log_;
   std::uint64_t frames_ = 0;
