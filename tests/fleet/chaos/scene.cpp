@@ -12,8 +12,8 @@ namespace polymetis::testing {
 namespace {
 
 constexpr std::array of_devices = {"lost", "flapping", "link_flap"};
-constexpr std::array of_jobs = {"hang",  "timeout", "transfer_failed", "transfer_aborted", "memory_error",
-                                "error", "slow",    "corrupt",         "answers_twice",    "answers_after_abandon"};
+constexpr std::array of_jobs = {"hang", "timeout", "transfer_failed", "transfer_aborted", "memory_error",         "error",
+                                "slow", "corrupt", "corrupt",         "answers_twice",    "answers_after_abandon"};
 
 /// Makes a scene from what the dice say. Thread-bound.
 class Stage {

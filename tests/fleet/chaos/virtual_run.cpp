@@ -244,7 +244,7 @@ class Schedule {
 
   /// The known answer finds a card that computes wrongly.
   void check_found_out() {
-    const std::vector<std::string> wrong = scene_.surely_wrong(3 * seconds_of(probe_interval_) + 0.1);
+    const std::vector<std::string> wrong = scene_.surely_wrong(2 * seconds_of(probe_interval_) + 0.1);
     for (const DeviceHealth& card : fleet_.health())
       if (std::find(wrong.begin(), wrong.end(), card.name) != wrong.end() && card.readmissions == 0)
         fail(fmt::format("{} computed wrongly, and no probe found out", card.name));
