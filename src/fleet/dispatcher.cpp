@@ -343,10 +343,12 @@ void Dispatcher::tick() noexcept {
     alive = alive_;
     --timers_out_;
     const TimePoint now = host_->now();
-    if (now < armed_at_) return update_life();  // another timer was armed since
-    timer_ = TimerId::none;
-    armed_at_ = TimePoint::max();
-    if (!closed_.load(std::memory_order_relaxed) && now >= plan_.wakeup()) {
+    const bool current = now >= armed_at_;  // else another timer was armed since
+    if (current) {
+      timer_ = TimerId::none;
+      armed_at_ = TimePoint::max();
+    }
+    if (current && !closed_.load(std::memory_order_relaxed) && now >= plan_.wakeup()) {
       decide(now, event::Tick{});
     } else {
       arm();
@@ -358,13 +360,14 @@ void Dispatcher::tick() noexcept {
 
 /// Keeps this object while a device, a timer or a reload may call it.
 void Dispatcher::update_life() {
-  const bool needed = jobs_out_ > 0 || reloads_out_ > 0 || timers_out_ > 0;
+  const bool busy = jobs_out_ > 0 || reloads_out_ > 0;
+  if (!busy) wake(idle_waiters_);
+  const bool needed = busy || timers_out_ > 0;
   if (needed == (alive_ != nullptr)) return;
   if (needed) {
     alive_ = shared_from_this();
     return;
   }
-  wake(idle_waiters_);
   Todo::of_this_thread().ends.push_back(std::move(alive_));
   alive_.reset();
 }

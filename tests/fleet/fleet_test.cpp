@@ -103,6 +103,16 @@ TEST(Fleet, ClosingAnswersAllFrames) {
   EXPECT_EQ(refused.error().code(), Code::invalid_argument);
 }
 
+TEST(Fleet, ClosingTakesNoLongerThanWhatRuns) {
+  FleetBed bed(1);  // 2 ms a frame
+  Fleet fleet = Fleet::create(bed.context).value();
+  Stream stream = fleet.open_stream(bed.model).value();
+  for (std::uint64_t n = 0; n < 2; ++n) ASSERT_TRUE(FleetBed::submit(stream, n).has_value());
+  const TimePoint begin = bed.host->now();
+  fleet.close(5s);
+  EXPECT_LE(bed.host->now() - begin, 10ms);
+}
+
 TEST(Fleet, RefusesToStartOnFewerCardsThanRequired) {
   FleetBed bed(1);
   const auto fleet = Fleet::create(bed.context, {.require = 2});
