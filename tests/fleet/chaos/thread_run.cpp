@@ -18,34 +18,25 @@ using namespace std::chrono_literals;
 constexpr Pace pace{.faults_begin_s = 0.3, .faults_last_s = 0.2, .slowest = 400, .fastest = 2000};
 constexpr Duration feeding = 600ms;
 
-/// Threads of the host; those of the engine stay.
-std::size_t host_threads() {
-  std::size_t count = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::string name;
-    std::getline(std::ifstream(task.path() / "comm"), name);
-    count += name.starts_with("polymetis-") ? 1 : 0;
-  }
-  return count;
+/// A host waits in its destructor until its last thread has ended; whoever still holds it has threads that may call.
+std::string check_host_gone(const std::weak_ptr<Host>& host) {
+  const auto limit = std::chrono::steady_clock::now() + 5s;
+  while (!host.expired() && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+  return host.expired() ? "" : fmt::format("{} others hold the host 5 s after everything was closed, and its threads are left", host.use_count());
 }
 
-/// A thread that has done all its work may still be on its way out.
-std::string check_threads_left() {
-  const auto limit = std::chrono::steady_clock::now() + 5s;
-  while (host_threads() > 0 && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
-  const std::size_t left = host_threads();
-  return left == 0 ? "" : fmt::format("{} threads are left 5 s after everything was closed", left);
+/// Those of the engine stay, and are no more than so many.
+std::string check_few_threads() {
+  constexpr std::ptrdiff_t of_the_engine = 40;
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  const std::ptrdiff_t threads = std::distance(begin(tasks), end(tasks));
+  return threads <= of_the_engine ? "" : fmt::format("{} threads are left", threads);
 }
 
 class ThreadSchedule {
  public:
-  ThreadSchedule(std::uint64_t seed, const Networks& networks, Duration stall)
-      : dice_(seed),
-        scene_(random_scene(dice_, seed, pace)),
-        networks_(networks),
-        stall_(stall),
-        host_(std::make_shared<base::ThreadHost>()),
-        bed_(scene_, host_) {
+  ThreadSchedule(std::uint64_t seed, const Networks& networks, Duration stall, std::shared_ptr<Host> host)
+      : dice_(seed), scene_(random_scene(dice_, seed, pace)), networks_(networks), stall_(stall), host_(std::move(host)), bed_(scene_, host_) {
     scene_.begin = host_->now();
     scene_.lateness = 200ms;
   }
@@ -212,8 +203,11 @@ class ThreadSchedule {
 }  // namespace
 
 Verdict run_on_threads(std::uint64_t seed, const Networks& networks, Duration stall) {
-  Verdict verdict = ThreadSchedule(seed, networks, stall).run();
-  if (verdict.wrong.empty()) verdict.wrong = check_threads_left();
+  auto host = std::make_shared<base::ThreadHost>();
+  const std::weak_ptr<Host> watched = host;
+  Verdict verdict = ThreadSchedule(seed, networks, stall, std::move(host)).run();
+  if (verdict.wrong.empty()) verdict.wrong = check_host_gone(watched);
+  if (verdict.wrong.empty()) verdict.wrong = check_few_threads();
   if (verdict.wrong.empty()) verdict.wrong = check_nothing_held(networks);
   return verdict;
 }
