@@ -1,6 +1,7 @@
 #include "fleet/placement.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace polymetis::fleet {
 
@@ -24,7 +25,8 @@ struct Board {
   [[nodiscard]] std::size_t poorest(std::size_t device) const {
     std::size_t best = models.size();
     for (std::size_t m = 0; m < models.size(); ++m)
-      if (fits(device, m) && (best == models.size() || given[m] < given[best])) best = m;
+      if (fits(device, m) && (best == models.size() || std::pair(given[m], instances[device][m]) < std::pair(given[best], instances[device][best])))
+        best = m;
     return best;
   }
 };
