@@ -33,7 +33,7 @@ std::string check_fleet(const Fleet& fleet, const std::vector<std::unique_ptr<So
     if (told == nullptr) return source->stream.name() + " is missing in the metrics";
     if (std::string wrong = check_counts(*told, *source); !wrong.empty()) return wrong;
   }
-  if (scene.poison) return "";  // it may stop a model and suspect any card
+  if (scene.poison || scene.outvoted()) return "";  // any card may be suspected, or be called wrong by those that are
   for (const DeviceHealth& card : fleet.health()) {
     if (scene.struck.count(card.name) > 0) continue;
     if (card.state != DeviceState::ready || card.failures + card.hangs + card.readmissions > 0)

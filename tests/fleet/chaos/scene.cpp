@@ -100,7 +100,7 @@ bool Scene::may_corrupt(const std::string& card, TimePoint from, TimePoint until
 
 std::vector<std::string> Scene::surely_wrong(double seconds) const {
   std::vector<std::string> found;
-  if (poison || 2 * corrupt.size() >= rates.size()) return found;
+  if (poison || outvoted()) return found;
   for (const auto& [card, spans] : corrupt)
     if (faults.at(card) == 1 && spans[0].always && spans[0].until_s - spans[0].from_s >= seconds) found.push_back(card);
   return found;

@@ -34,6 +34,8 @@ struct Scene {
   /// Whether outputs that `card` computed then may be wrong.
   /// Cards that compute every frame wrongly for at least so long, have no other trouble and are outvoted by the right ones.
   [[nodiscard]] std::vector<std::string> surely_wrong(double seconds) const;
+  /// Whether the cards that compute wrongly may be as many as the others.
+  [[nodiscard]] bool outvoted() const { return !corrupt.empty() && 2 * corrupt.size() >= rates.size(); }
   [[nodiscard]] bool may_corrupt(const std::string& card, TimePoint from, TimePoint until) const;
 
   static constexpr int poison_byte = 0x7f;  ///< the input of no other frame begins so

@@ -1,11 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
-#include <sstream>
+#include <optional>
 
 #include "base/loop_host.hpp"
-#include "bed.hpp"
+#include "flood.hpp"
 
 namespace polymetis::testing {
 
@@ -13,8 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration longest_pause = 5ms;
-constexpr Duration warm_up = 100ms;        // the window is as wide as rates and bounds ask once these were measured
 constexpr Duration longest_hang = 1500ms;  // the cards' hang floor is a second, so what hung at the end is found by then
 constexpr std::size_t memory_bytes = std::size_t{32} << 20;
 
@@ -34,7 +31,8 @@ class Schedule {
     const bool breaks_off = dice_.one_in(12);
     for (unsigned i = 0; i < steps && wrong_.empty(); ++i) step();
     if (wrong_.empty() && !breaks_off) settle();
-    if (wrong_.empty() && !breaks_off && !scene_.endless && !scene_.poison && dice_.one_in(4)) check_capacity();
+    if (wrong_.empty() && !breaks_off && !scene_.endless && !scene_.poison && dice_.one_in(4))
+      if (std::string wrong = flood_->check_capacity(); !wrong.empty()) fail(wrong);
     close();
     return {wrong_, fmt::format("topology:\n{}last steps:\n{}", scene_.topology, last_steps()), frames_, digest_};
   }
@@ -49,6 +47,7 @@ class Schedule {
     fleet_ = *fleet;
     fleet_.on_event([this](const Event& event) { add_to_digest(event); });
     for (const DeviceHealth& card : fleet_.health()) cards_.push_back(card.name);
+    flood_.emplace(fleet_, scene_, networks_);
     const unsigned models = dice_.between(1, static_cast<unsigned>(networks_.models.size()));
     const unsigned count = dice_.between(1, 5);
     for (unsigned i = 0; i < count; ++i) open_stream(i < models ? i : dice_.below(models));
@@ -96,42 +95,12 @@ class Schedule {
     take_all();
   }
 
-  /// One stream that is always full while the faults strike: cards without a fault have no pause that another's trouble made.
+  /// The cards are kept busy while the faults strike.
   void saturate() {
     saturated_ = true;
-    std::map<std::string, std::vector<std::pair<TimePoint, TimePoint>>> runs;
-    std::vector<Stream> streams{fleet_
-                                    .open_stream(networks_.models[0], {.name = "saturated", .queue_frames = 64},
-                                                 [&](Result&& result) {
-                                                   if (result.ok())
-                                                     runs[card_of(result)].emplace_back(result.times.compute_started, result.times.compute_ended);
-                                                 })
-                                    .value()};
-    keep_full(streams, std::chrono::duration_cast<Duration>(std::chrono::duration<double>(scene_.over_s)) + 300ms);
-    const TimePoint until = host_->now();
-    streams[0].finish();  // what stands behind a hung frame comes out as well
-    for (int i = 0; i < 100 && !streams[0].exhausted(); ++i) advance(100ms);
-    for (auto& [card, spans] : runs) std::erase_if(spans, [until](const auto& span) { return span.first > until; });
-    for (auto& [card, spans] : runs)
-      if (scene_.struck.count(card) == 0 && !spans.empty()) check_pauses(card, spans);
-  }
-
-  void check_pauses(const std::string& card, std::vector<std::pair<TimePoint, TimePoint>>& spans) {
-    std::sort(spans.begin(), spans.end());
-    Duration longest{0};
-    TimePoint busy_until = spans.front().second;
-    TimePoint when;
-    for (const auto& [from, until] : spans) {
-      if (from - busy_until > longest && busy_until > begin_ + warm_up) {
-        longest = from - busy_until;
-        when = busy_until;
-      }
-      busy_until = std::max(busy_until, until);
-    }
-    note("{}: longest pause {:.1f} ms at {:.3f} s", card, seconds_of(longest) * 1e3, seconds_of(when - begin_));
-    if (longest > longest_pause)
-      fail(fmt::format("{} has no fault and paused for {:.1f} ms while others were in trouble, at {:.3f} s", card, seconds_of(longest) * 1e3,
-                       seconds_of(when - begin_)));
+    const std::string wrong = flood_->check_pauses();
+    note("{}", flood_->pauses());
+    if (!wrong.empty()) fail(wrong);
   }
 
   void advance(Duration duration) {
@@ -252,7 +221,7 @@ class Schedule {
 
   /// Over all streams that ever were, each frame is counted once; those of closed ones may still hang.
   void check_totals() {
-    const std::uint64_t offered = frames_ + flood_ + (future_source_ ? future_source_->accepted : 0);
+    const std::uint64_t offered = frames_ + flood_->accepted() + (future_source_ ? future_source_->accepted : 0);
     for (int i = 0; i < 400 && ended() < offered; ++i) advance(100ms);
     if (ended() != offered) fail(fmt::format("the metrics tell of {} frames in all, {} were accepted and answered", ended(), offered));
   }
@@ -275,46 +244,6 @@ class Schedule {
     for (const auto& source : sources_)
       if (!source->closed && source->answered < source->accepted) return false;
     return futures_.empty();
-  }
-
-  /// The cards together give what their rates are again.
-  void check_capacity() {
-    std::uint64_t ended = 0;
-    std::vector<Stream> bursts;
-    for (std::size_t m = 0; m < fleet_.metrics().models.size(); ++m)
-      bursts.push_back(fleet_
-                           .open_stream(networks_.models[m], {.name = "burst", .queue_frames = 64},
-                                        [&](Result&& result) {
-                                          ended += result.ok() ? 1 : 0;
-                                          if (!result.ok())
-                                            fail(fmt::format("after the faults frame {} ends as {}: {}", result.number, outcome_name(result.outcome),
-                                                             result.status.message()));
-                                        })
-                           .value());
-    keep_full(bursts, 600ms);  // cards that were slow show that they have recovered
-    const std::uint64_t before = ended;
-    const TimePoint begin = host_->now();
-    keep_full(bursts, 400ms);
-    const double rate = static_cast<double>(ended - before) / seconds_of(host_->now() - begin);
-    double wanted = 0;
-    for (const auto& [name, card] : scene_.rates) wanted += card;
-    if (rate < 0.9 * wanted) fail(fmt::format("after the faults the cards give {:.0f} frames/s, they could give {:.0f}", rate, wanted));
-  }
-
-  void keep_full(std::vector<Stream>& streams, Duration duration) {
-    const Row bytes = FleetBed::row(0);
-    Latch never;
-    for (const TimePoint end = host_->now() + duration; host_->now() < end && wrong_.empty(); host_->wait(never, host_->now() + 500us)) {
-      for (Stream& stream : streams) {
-        for (int i = 0; i < 256; ++i) {  // with no card left frames end at once, and the stream is never full
-          auto slot = stream.try_slot();
-          if (!slot) break;
-          std::memcpy(slot->inputs()[0].data(), bytes.data(), bytes.size());
-          if (!stream.try_submit(*slot)) break;
-          ++flood_;
-        }
-      }
-    }
   }
 
   void close() {
@@ -354,13 +283,13 @@ class Schedule {
   std::vector<std::string> cards_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::unique_ptr<Source> future_source_;
+  std::optional<Flood> flood_;
   std::vector<std::future<Result>> futures_;
   Duration probe_interval_{0};
   bool saturated_ = false;
   std::string wrong_;
   std::deque<std::string> log_;
   std::uint64_t frames_ = 0;
-  std::uint64_t flood_ = 0;  // frames that only were to keep cards busy
   std::uint64_t digest_ = 14695981039346656037U;
 };
 
