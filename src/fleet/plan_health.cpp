@@ -116,6 +116,7 @@ void Plan::begin_probing(DeviceId id) {
   devices_[id].probe_at = TimePoint::max();
   set_state(id, DeviceState::probing, devices_[id].cause);
   for (const ExecutorId e : devices_[id].executors) reload(e);
+  ready_if_probed(id);  // with no executor there is nothing to probe
 }
 
 /// Asks for a fresh instance; what the old one holds is given up.

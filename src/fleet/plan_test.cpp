@@ -337,6 +337,18 @@ TEST(Plan, AJobThatNobodyWaitsForMayHangToo) {
   expect_in_order(cards, stream);
 }
 
+TEST(Plan, ACardThatRunsNothingIsReadyWithoutAProbe) {
+  PlanDriver cards;
+  cards.add_cards(2, 1);
+  const StreamId stream = cards.open();
+  cards.service = [](ExecutorId e, bool, auto&) { return Service{2ms, e.value == 0 ? Code::connection_error : Code::ok}; };
+  cards.saturate(stream, cards.now + 50ms);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(0)].state, DeviceState::quarantined);
+  cards.apply(event::RetireExecutor{ExecutorId(0)});
+  cards.run_for(1s);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(0)].state, DeviceState::ready);
+}
+
 TEST(Plan, ATickThatComesLateDatesNoJobIntoTheFuture) {
   PlanDriver cards;
   cards.add_cards(1, 1);
