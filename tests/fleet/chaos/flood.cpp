@@ -76,7 +76,8 @@ std::string Flood::check_capacity() {
   const double rate = static_cast<double>(ended - before) / seconds_of(host_.now() - begin);
   for (Stream& stream : streams) stream.close();
   double wanted = 0;
-  for (const auto& [name, card] : scene_.rates) wanted += card;
+  for (const DeviceMetrics& card : fleet_.metrics().devices)  // a model may not have been loaded on a card whose link was down then
+    if (card.instances > 0 || scene_.struck.count(card.name) == 0) wanted += scene_.rates.at(card.name);
   if (!wrong.empty() || rate >= least_share * wanted) return wrong;
   return fmt::format("after the faults the cards give {:.0f} frames/s, they could give {:.0f}", rate, wanted);
 }
