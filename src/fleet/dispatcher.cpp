@@ -465,7 +465,8 @@ void Dispatcher::close(Duration patience) {
     base::MutexLock lock(mutex_);
     std::swap(recorder, recorder_);
   }
-  static_cast<void>(recorder.close());  // waits, so not under the lock
+  // Waits, so not under the lock.
+  if (const Status whole = recorder.close(); !whole.ok()) tell({host_->now(), EventKind::stream, "recording", "failed", "", whole.to_string()});
 }
 
 }  // namespace polymetis::fleet
