@@ -127,11 +127,12 @@ class POLYMETIS_API Stream {
   explicit Stream(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
   /// Memory for one frame. `slot` waits while the fleet's memory is used up; `try_slot` only until `until`, by default not at all.
-  /// Errors: `pending` (try_slot) none is free; `invalid_argument` closed, made before fork.
+  /// Errors: `pending` (try_slot) none is free; `runtime_error` results that are kept hold it all: with no frame of this stream on its way none
+  /// came back for two seconds of waiting; `invalid_argument` closed, made before fork.
   [[nodiscard]] Expected<Slot> slot();
   [[nodiscard]] Expected<Slot> try_slot(TimePoint until = TimePoint::min());
   /// Submits a slot of this stream, which never blocks unless the policy is `block` and the queue is full. Gives the frame's number.
-  /// Errors: `invalid_argument` closed, finished, a slot of another stream.
+  /// Errors: `invalid_argument` closed, finished, a slot of another stream; `runtime_error` with a drop policy, 65536 results lie untaken.
   Expected<std::uint64_t> submit(Slot slot, const FrameOptions& options = {});
   /// As above but waits only until `until`, by default not at all: `pending` when the queue is full then and the policy is `block`; `slot` is
   /// left as it was.
@@ -192,14 +193,14 @@ class POLYMETIS_API Fleet {
   explicit Fleet(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
   /// Takes every core of the chosen devices that is free.
-  /// Errors: `device_in_use`/`connection_error` fewer than `require` usable devices, with each one's reason; `invalid_argument` unknown
+  /// Errors: `value_error` an option out of its bounds; `device_in_use`/`connection_error` fewer than `require` usable devices, with each one's reason; `invalid_argument` unknown
   /// device; those of `Context::create`.
   [[nodiscard]] static Expected<Fleet> create(const FleetOptions& options = {});
   /// Shares the cards of `context` with code that uses the axruntime API: cores that it has connected are left to it.
   [[nodiscard]] static Expected<Fleet> create(const Context& context, const FleetOptions& options = {});
 
   /// Puts `model` on cards, or does nothing if it is there. A first `open_stream` does it too, with the defaults.
-  /// Errors: those of `Connection::load_model_instance`; `device_in_use` no core is left for it.
+  /// Errors: `value_error` an option out of its bounds; those of `Connection::load_model_instance`; `device_in_use` no core is left for it.
   Expected<PlacementReport> add_model(const std::shared_ptr<const Model>& model, const ModelOptions& options = {});
   [[nodiscard]] Expected<Stream> open_stream(const std::shared_ptr<const Model>& model, const StreamOptions& options = {},
                                              ResultCallback callback = {});

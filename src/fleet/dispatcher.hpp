@@ -34,6 +34,7 @@ struct StreamRecord {
   std::shared_ptr<TensorPool> inputs;  // frames
   // own synchronisation
   std::atomic<bool> refuses{false};  // finished, cancelled or answered: look under the lock why
+  std::atomic<TimePoint> starves_since{TimePoint::max()};  // no memory for a frame
   // guarded
   Ring<Result> ready;      // in order, not taken
   bool draining = false;   // a thread is about to call the callback, or does
@@ -79,6 +80,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// result instead of the stream.
   Expected<std::uint64_t> submit(StreamRecord& stream, TensorSet* input, const FrameOptions& options, TimePoint until, Submitter submitter,
                                  std::unique_ptr<std::promise<Result>> promise);
+  /// Errors: `pending` none is free until then; `runtime_error` kept results hold it all, and for seconds none was let go.
   Expected<TensorSet*> take_input(StreamRecord& stream, TimePoint until);
   std::optional<Result> next(StreamRecord& stream, TimePoint until);
   std::size_t take(StreamRecord& stream, std::vector<Result>& results, std::size_t most);
@@ -167,6 +169,9 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void reload(ExecutorId executor);
   void drain(StreamRecord& stream, Result&& first);
   std::optional<Result> next_to_call(StreamRecord& stream);
+  TensorSet* free_input(StreamRecord& stream);
+  [[nodiscard]] bool results_hold_all() const EXCLUDES(mutex_);
+  [[nodiscard]] bool starves(const StreamRecord& stream) const EXCLUDES(mutex_);
   void call_back(const StreamRecord& stream, Result&& result);
   std::size_t take_ready(StreamRecord& stream, std::vector<Result>& results, std::size_t most) REQUIRES(mutex_);
   void report(std::string text) const;

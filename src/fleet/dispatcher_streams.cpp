@@ -17,6 +17,7 @@ Status refused(const Dispatcher& dispatcher, const StreamRecord& stream) {
 }
 
 constexpr std::size_t most_untaken = 65536;
+constexpr Duration longest_starving = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -83,6 +84,9 @@ Expected<std::uint64_t> Dispatcher::submit(StreamRecord& stream, TensorSet* inpu
     base::MutexLock lock(mutex_);
     while (true) {
       if (Status status = refused(*this, stream); !status.ok()) return Unexpected(std::move(status));
+      if (stream.ready.size() >= most_untaken && stream.options.overload != Overload::block)
+        return failure(Code::runtime_error,
+                       fmt::format("{} results of {} lie untaken; take them, or close it.", stream.ready.size(), stream.options.name));
       const FrameId id = offer(stream, input, options, submitter, promise);
       number = actions_.accepted_number;
       carry_out();
@@ -105,19 +109,49 @@ Expected<TensorSet*> Dispatcher::take_input(StreamRecord& stream, TimePoint unti
       base::MutexLock lock(mutex_);
       if (Status status = refused(*this, stream); !status.ok()) return Unexpected(std::move(status));
     }
-    if (TensorSet* set = stream.inputs->take(TensorPool::Limit::obey)) return set;
-    if (until <= host_->now())
-      return failure(Code::pending,
-                     fmt::format("The fleet's memory for frames is used up ({} of {} bytes); release results, or raise FleetOptions::memory_bytes.",
-                                 memory_->used_bytes(), memory_->limit_bytes()));
+    if (TensorSet* set = free_input(stream)) return set;
+    const bool waits = until > host_->now();
+    const bool starving = waits && starves(stream);
+    if (!waits || starving)
+      return failure(starving ? Code::runtime_error : Code::pending,
+                     fmt::format("The fleet's memory for frames is used up ({} of {} bytes){}; let results go, or raise memory_bytes.",
+                                 memory_->used_bytes(), memory_->limit_bytes(), starving ? " by results or slots that are kept" : ""));
     Latch latch;
     memory_->call(latch);
-    if (TensorSet* set = stream.inputs->take(TensorPool::Limit::obey)) {
+    if (TensorSet* set = free_input(stream)) {
       if (!memory_->forget(latch)) host_->wait(latch, TimePoint::max());
       return set;
     }
-    if (!Todo::of_this_thread().wait(*host_, latch, until) && !memory_->forget(latch)) host_->wait(latch, TimePoint::max());
+    const TimePoint look_again = host_->now() + longest_starving;
+    if (!Todo::of_this_thread().wait(*host_, latch, std::min(until, look_again)) && !memory_->forget(latch)) host_->wait(latch, TimePoint::max());
   }
+}
+
+TensorSet* Dispatcher::free_input(StreamRecord& stream) {
+  TensorSet* const set = results_hold_all() ? nullptr : stream.inputs->take(TensorPool::Limit::obey);
+  TimePoint never = TimePoint::max();
+  if (set == nullptr) {
+    stream.starves_since.compare_exchange_strong(never, host_->now(), std::memory_order_relaxed);
+  } else if (stream.starves_since.load(std::memory_order_relaxed) != never) {
+    stream.starves_since.store(never, std::memory_order_relaxed);
+  }
+  return set;
+}
+
+/// Outputs are given to runs without asking, so that none waits in a card; what is over the limit comes out of the frames to come.
+bool Dispatcher::results_hold_all() const {
+  if (memory_->used_bytes() <= memory_->limit_bytes()) return false;
+  base::MutexLock lock(mutex_);
+  std::size_t bytes = 0;
+  for (const ModelRecord& model : models_) bytes += model.outputs->used_bytes();
+  return bytes >= memory_->limit_bytes();
+}
+
+/// Whether no memory has come for long and this stream has no frame whose end could bring any.
+bool Dispatcher::starves(const StreamRecord& stream) const {
+  if (host_->now() - std::min(host_->now(), stream.starves_since.load(std::memory_order_relaxed)) < longest_starving) return false;
+  base::MutexLock lock(mutex_);
+  return stream.offered == stream.delivered && stream.ready.empty();
 }
 
 std::size_t Dispatcher::take_ready(StreamRecord& stream, std::vector<Result>& results, std::size_t most) {

@@ -78,7 +78,7 @@ TensorSet* TensorPool::take(Limit limit) {
 }
 
 bool TensorPool::grow(Limit limit) {
-  if (limit == Limit::exceed) {
+  if (limit == Limit::exceed || out_ == 0) {
     budget_->take_anyway(set_bytes_);
   } else if (!budget_->take(set_bytes_)) {
     return false;

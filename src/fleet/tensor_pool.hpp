@@ -87,10 +87,15 @@ class TensorPool {
   TensorPool(const TensorPool&) = delete;
   TensorPool& operator=(const TensorPool&) = delete;
 
-  /// With one reference; null when the budget is used up, unless the caller may exceed it.
+  /// With one reference; null when the budget is used up, unless the caller may exceed it. A pool of which nothing is out gives one always.
   enum class Limit { obey, exceed };
   [[nodiscard]] TensorSet* take(Limit limit);
   [[nodiscard]] std::size_t set_bytes() const noexcept { return set_bytes_; }
+  /// Of the sets that somebody holds.
+  [[nodiscard]] std::size_t used_bytes() const {
+    base::MutexLock lock(mutex_);
+    return out_ * set_bytes_;
+  }
   [[nodiscard]] std::span<const std::size_t> row_bytes() const noexcept { return row_bytes_; }
 
  private:
@@ -107,7 +112,7 @@ class TensorPool {
   const std::size_t rows_;
   std::size_t set_bytes_ = 0;
   // guarded by mutex_
-  base::Mutex mutex_{base::Mutex::Wait::spin};
+  mutable base::Mutex mutex_{base::Mutex::Wait::spin};
   bool orphaned_ GUARDED_BY(mutex_) = false;
   std::size_t out_ GUARDED_BY(mutex_) = 0;
   TensorSet* free_ GUARDED_BY(mutex_) = nullptr;
