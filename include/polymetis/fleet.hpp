@@ -193,8 +193,8 @@ class POLYMETIS_API Fleet {
   explicit Fleet(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
   /// Takes every core of the chosen devices that is free.
-  /// Errors: `value_error` an option out of its bounds; `device_in_use`/`connection_error` fewer than `require` usable devices, with each one's reason; `invalid_argument` unknown
-  /// device; those of `Context::create`.
+  /// Errors: `value_error` an option out of its bounds; `device_in_use`/`connection_error` fewer than `require` usable devices, with each one's
+  /// reason; `invalid_argument` unknown device; those of `Context::create`.
   [[nodiscard]] static Expected<Fleet> create(const FleetOptions& options = {});
   /// Shares the cards of `context` with code that uses the axruntime API: cores that it has connected are left to it.
   [[nodiscard]] static Expected<Fleet> create(const Context& context, const FleetOptions& options = {});

@@ -88,7 +88,12 @@ class FleetFuture(Future[Result]):
     def __await__(self) -> Generator[Any, None, Result]:
         return asyncio.wrap_future(self).__await__()
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._stream: _native.StreamCore | None = None
+
     def _answered(self, result: Result) -> None:
+        self._stream = None
         if self.set_running_or_notify_cancel():
             self.set_result(result)
 
@@ -179,7 +184,7 @@ class Stream:
             self._feeder = asyncio.ensure_future(self._feed(self._frames))
             self._frames = None
         while True:
-            if self._feeder is not None and self._feeder.done() and (error := self._feeder.exception()) is not None and self.exhausted:
+            if (error := self._feeding_error()) is not None and self.exhausted:
                 raise error
             if (result := self._core.next_within(self._fleet._core, 0)) is not None:
                 return result
@@ -192,6 +197,12 @@ class Stream:
             self._waiting = None
             if result is not None:
                 return result
+
+    def _feeding_error(self) -> BaseException | None:
+        """What the source raised; closing the stream is none."""
+        if self._feeder is None or not self._feeder.done() or self._feeder.cancelled():
+            return None
+        return self._feeder.exception()
 
     async def _feed(self, frames: AsyncIterable[Inputs]) -> None:
         try:
@@ -219,7 +230,7 @@ class Fleet:
     hang_floor (0: the driver's). first_backoff, longest_backoff: quarantine before a card is probed again.
     probe_interval: seconds between known-answer checks of ready cards; 0 = never.
 
-    Raises ConnectionError or DeviceInUse for fewer than `require` usable devices, with each one's reason; InvalidArgument for an unknown device.
+    Raises ValueError for an option out of its bounds; ConnectionError or DeviceInUse for fewer than `require` usable devices, with each one's reason; InvalidArgument for an unknown device.
     Thread-safe. Use it with `with`, or close it.
     """
 
@@ -243,6 +254,8 @@ class Fleet:
         probe_interval: float = 0.0,
     ) -> None:
         self._own_context = None
+        if context is not None and not isinstance(context, Context):
+            raise InvalidType(f"context is a polymetis.axruntime.Context, or None; got {type(context).__name__}.")
         if context is None:
             policy: Literal["always", "never"] | None = None if virtual is None else ("always" if virtual else "never")
             context = self._own_context = Context(topology=topology, virtual=policy)
@@ -328,7 +341,8 @@ class Fleet:
             self._models[str(key)] = model
             self._futures[key] = self._core.open_future_stream(_model(model), self._options("futures", "block", 0.0, 0, 1.0, 0, 0, None))
         future = FleetFuture()
-        self._futures[key].submit_future(inputs, self._core, deadline, future)
+        future._stream = self._futures[key]  # lives until the frame has ended, also where the fleet is dropped
+        future._stream.submit_future(inputs, self._core, deadline, future)
         return future
 
     def health(self) -> list[DeviceHealth]:
@@ -357,7 +371,7 @@ class Fleet:
 
     def close(self, patience: float = 5.0) -> None:
         """Drops what waits, gives running jobs `patience` seconds, ends all streams. Every frame has its result. Again does nothing."""
-        self._core.close(float(patience))
+        self._core.close(patience)
         self._futures.clear()
         self._models.clear()
         if self._own_context is not None:
@@ -385,8 +399,8 @@ class Fleet:
             "deadline": _seconds("deadline", deadline),
             "priority": _whole("priority", priority),
             "weight": _factor("weight", weight),
-            "queue_frames": _whole("queue", queue),
-            "window_frames": _whole("window", window),
+            "queue": _whole("queue", queue),
+            "window": _whole("window", window),
             "prefer": prefer,
         }
 

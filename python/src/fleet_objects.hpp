@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "objects.hpp"
@@ -43,6 +44,7 @@ struct PyStream {
   Borders borders;                ///< of one frame; no outputs
   nanobind::object source;        ///< an iterator that the consumer pulls, or nothing
   nanobind::object source_error;  ///< what it raised; raised again when what came before is answered
+  std::thread::id feeder;         ///< who pulls the source just now
   Slot pending;                   ///< pulled and not yet accepted
   std::vector<Result> ready;      ///< taken and not yet handed out, last first
   std::vector<Result> spare;
@@ -65,7 +67,9 @@ void fill_slot(const Borders& borders, nanobind::handle inputs, Slot& slot);
 /// One array over each tensor of one frame; `owner` keeps the memory.
 nanobind::list arrays_over(const std::vector<TensorInfo>& tensors, std::size_t batch, std::span<const std::span<std::byte>> memory,
                            nanobind::handle owner);
-FrameOptions frame_options(nanobind::handle captured_at, nanobind::handle deadline, std::uint64_t tag);
+FrameOptions frame_options(nanobind::handle captured_at, nanobind::handle deadline, nanobind::handle tag);
+/// Errors: InvalidType; InvalidArgument below 0, over 1e9, NaN.
+Duration duration(nanobind::handle seconds, const char* what);
 nanobind::object metrics_of(const FleetMetrics& metrics);
 nanobind::object explanation_of(const Explanation& explanation);
 nanobind::object health_of(const std::vector<DeviceHealth>& health);

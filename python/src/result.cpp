@@ -51,6 +51,7 @@ nb::object outputs(PyResult& self) {
 
 /// Read-only arrays over the fleet's memory, valid while `owner` lives.
 nb::list views(nb::object owner) {
+  if (!nb::isinstance<PyResult>(owner)) raise("InvalidType", std::string("A view is of a Result; got ") + nb::type_name(owner.type()).c_str() + ".");
   const PyResult& self = nb::cast<const PyResult&>(owner);
   raise_if_not_ok(self);
   nb::list arrays;

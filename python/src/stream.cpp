@@ -13,15 +13,9 @@ using namespace nb::literals;
 namespace polymetis::python {
 namespace {
 
+constexpr double longest_seconds = 1e9;
 constexpr Duration slice = std::chrono::milliseconds(50);  // a wait is interrupted by Ctrl-C after so long at the latest
 constexpr std::size_t most_at_once = 64;
-
-Duration duration(nb::handle seconds, const char* what) {
-  double value = 0;
-  if (!nb::try_cast(seconds, value)) raise("InvalidType", std::string(what) + " is a number of seconds.");
-  if (!(value >= 0) || value > 1e9) raise("InvalidArgument", std::string(what) + " is a number of seconds from 0 to 1e9.");
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
-}
 
 /// Calls `step(until)` without the interpreter's lock in slices until it answers true; False: `timeout` passed. Raises what a signal handler raised.
 template <class Step>
@@ -62,7 +56,7 @@ Slot take_slot(PyStream& self, bool wait, const Host& host) {
 
 const Host& host_of(nb::handle fleet) { return nb::cast<PyFleet&>(fleet).handle.host(); }
 
-std::uint64_t submit(PyStream& self, nb::handle inputs, nb::handle fleet, nb::handle captured_at, nb::handle deadline, std::uint64_t tag, bool wait) {
+std::uint64_t submit(PyStream& self, nb::handle inputs, nb::handle fleet, nb::handle captured_at, nb::handle deadline, nb::handle tag, bool wait) {
   const FrameOptions options = frame_options(captured_at, deadline, tag);
   const Host& host = host_of(fleet);
   if (nb::isinstance<PySlot>(inputs)) {
@@ -75,40 +69,80 @@ std::uint64_t submit(PyStream& self, nb::handle inputs, nb::handle fleet, nb::ha
   return submit_slot(self, slot, options, wait, host);
 }
 
-/// Pulls frames from the source until the stream takes no more now; true: the source may have more.
-bool pull(PyStream& self, std::size_t most) {
-  for (std::size_t i = 0; i < most; ++i) {
-    if (!self.pending) {
-      Expected<Slot> slot = self.handle.try_slot();
-      if (!slot && slot.error().code() == Code::pending) return true;
-      self.pending = check(std::move(slot));
-      const nb::object frame = nb::steal(PyIter_Next(self.source.ptr()));
-      if (!frame.is_valid() || PyErr_Occurred() != nullptr) {
-        self.pending = Slot();
-        self.source.reset();
-        if (PyErr_Occurred() != nullptr) {
-          nb::python_error raised;
-          self.source_error = nb::borrow(raised.value());
-        }
-        self.handle.finish();
-        return false;
-      }
-      try {
-        fill_slot(self.borders, frame, self.pending);
-      } catch (nb::python_error& refused) {
-        self.pending = Slot();
-        self.source.reset();
-        self.source_error = nb::borrow(refused.value());
-        self.handle.finish();
-        return false;
-      }
-    }
-    Expected<std::uint64_t> number = self.handle.try_submit(self.pending, {});
-    if (!number && number.error().code() == Code::pending) return true;
-    check(std::move(number));
-    if (self.ready.empty() && self.handle.take(self.spare, most_at_once) > 0) break;
+/// Whoever pulls the source of a stream; one at a time, as the source runs Python code, which may let other threads run or call the stream again.
+class Feeding {
+ public:
+  /// Raises InvalidArgument where the source itself asks for results.
+  explicit Feeding(PyStream& stream) : stream_(stream), mine_(stream.feeder == std::thread::id()) {
+    if (mine_) stream.feeder = std::this_thread::get_id();
+    if (!mine_ && stream.feeder == std::this_thread::get_id())
+      raise("InvalidArgument",
+            "The frames of " + std::string(stream.handle.name()) + " ask the stream itself for results; take them outside of the iterator.");
   }
+  ~Feeding() {
+    if (mine_) stream_.feeder = {};
+  }
+  Feeding(const Feeding&) = delete;
+  Feeding& operator=(const Feeding&) = delete;
+  explicit operator bool() const noexcept { return mine_; }
+
+ private:
+  PyStream& stream_;
+  const bool mine_;
+};
+
+/// No more frames; `error` (or nothing) is raised once what came before is answered.
+void end_source(PyStream& self, nb::object error) {
+  self.pending = Slot();
+  self.source_error = std::move(error);
+  const nb::object gone = std::move(self.source);
+  self.handle.finish();
+}
+
+/// Puts the source's next frame into `pending`; false: there is none now, or none any more.
+bool fetch(PyStream& self) {
+  Expected<Slot> free = self.handle.try_slot();
+  if (!free && free.error().code() == Code::pending) return false;
+  Slot slot = check(std::move(free));
+  const nb::object source = self.source;  // the frames may close the stream
+  const nb::object frame = nb::steal(PyIter_Next(source.ptr()));
+  if (PyErr_Occurred() != nullptr) throw nb::python_error();
+  if (frame.is_valid()) fill_slot(self.borders, frame, slot);
+  if (!self.source.is_valid()) return false;
+  if (!frame.is_valid()) {
+    end_source(self, {});
+    return false;
+  }
+  self.pending = std::move(slot);
   return true;
+}
+
+/// Pulls frames from the source until the stream takes no more now.
+void pull(PyStream& self, std::size_t most) {
+  const Feeding feeding(self);
+  if (!feeding) return;
+  try {
+    for (std::size_t i = 0; i < most; ++i) {
+      if (!self.pending && !fetch(self)) return;
+      Expected<std::uint64_t> number = self.handle.try_submit(self.pending, {});
+      if (!number && number.error().code() == Code::pending) return;
+      check(std::move(number));
+      if (self.ready.empty() && self.handle.take(self.spare, most_at_once) > 0) return;
+    }
+  } catch (nb::python_error& error) {
+    if (self.source.is_valid()) end_source(self, nb::borrow(error.value()));
+  }
+}
+
+/// Where kept results hold all of the fleet's memory, the source can never go on, and that is its error.
+void end_if_starved(PyStream& self, const Host& host) {
+  const Feeding feeding(self);
+  if (!feeding || self.pending || !self.source.is_valid()) return;
+  const auto free = [&] {
+    const Unlocked unlocked;
+    return self.handle.try_slot(host.now() + std::chrono::milliseconds(1));
+  }();
+  if (!free && free.error().code() != Code::pending && self.source.is_valid()) end_source(self, exception(free.error()));
 }
 
 nb::object hand_out(PyStream& self) {
@@ -148,6 +182,7 @@ nb::object next(PyStream& self, nb::handle fleet) {
     }
     if (result) self.spare.push_back(std::move(*result));
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
+    if (!result && self.source.is_valid()) end_if_starved(self, host);
   }
 }
 
@@ -166,9 +201,22 @@ nb::object next_within(PyStream& self, nb::handle fleet, nb::handle timeout) {
 
 }  // namespace
 
-FrameOptions frame_options(nb::handle captured_at, nb::handle deadline, std::uint64_t tag) {
-  FrameOptions options{.tag = tag};
-  if (!captured_at.is_none()) options.captured_at = TimePoint(duration(captured_at, "captured_at"));
+Duration duration(nb::handle seconds, const char* what) {
+  double value = 0;
+  if (!nb::try_cast(seconds, value))
+    raise("InvalidType", std::string(what) + " is a number of seconds; got " + nb::type_name(seconds.type()).c_str() + ".");
+  if (!(value >= 0 && value <= longest_seconds))
+    raise("InvalidArgument", std::string(what) + " is a number of seconds from 0 to 1e9; got " + nb::repr(seconds).c_str() + ".");
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
+}
+
+FrameOptions frame_options(nb::handle captured_at, nb::handle deadline, nb::handle tag) {
+  FrameOptions options;
+  const bool fits = PyLong_Check(tag.ptr()) && nb::try_cast(tag, options.tag);
+  if (!fits)
+    raise(PyLong_Check(tag.ptr()) ? "InvalidArgument" : "InvalidType",
+          std::string("tag is an int from 0 to 2**64 - 1; got ") + nb::repr(tag).c_str() + ".");
+  if (!captured_at.is_none()) options.captured_at = TimePoint(duration(captured_at, "captured_at (of time.monotonic())"));
   if (!deadline.is_none()) options.deadline = duration(deadline, "deadline");
   return options;
 }
@@ -214,20 +262,21 @@ void bind_stream(nb::module_& module) {
 
   nb::class_<PyStream> bound(module, "StreamCore", "What polymetis.fleet.Stream is made of.");
   bound.def(
-      "submit", &submit, "inputs"_a.none(), "fleet"_a, "captured_at"_a.none(), "deadline"_a.none(), "tag"_a, "wait"_a,
+      "submit", &submit, "inputs"_a.none(), "fleet"_a, "captured_at"_a.none(), "deadline"_a.none(), "tag"_a.none(), "wait"_a,
       nb::sig("def submit(self, inputs: object, fleet: FleetCore, captured_at: float | None, deadline: float | None, tag: int, wait: bool) -> int"));
   bound.def(
       "submit_future",
       [](PyStream& self, nb::handle inputs, nb::handle fleet, nb::handle deadline, nb::object future) {
         const Host& host = host_of(fleet);
-        FrameOptions options = frame_options(nb::none(), deadline, reinterpret_cast<std::uintptr_t>(future.ptr()));
+        FrameOptions options = frame_options(nb::none(), deadline, nb::int_(0));
+        options.tag = reinterpret_cast<std::uintptr_t>(future.ptr());
         Slot slot = take_slot(self, true, host);
         fill_slot(self.borders, inputs, slot);
         nb::object held = future;  // the frame's reference, which its end takes over
         submit_slot(self, slot, options, true, host);
         held.release();
       },
-      "inputs"_a, "fleet"_a, "deadline"_a.none(), "future"_a,
+      "inputs"_a.none(), "fleet"_a, "deadline"_a.none(), "future"_a,
       nb::sig("def submit_future(self, inputs: object, fleet: FleetCore, deadline: float | None, future: object) -> None"));
   bound.def(
       "slot", [](PyStream& self, nb::handle fleet, bool wait) { return new PySlot{take_slot(self, wait, host_of(fleet)), self.model}; },

@@ -33,7 +33,7 @@ struct StreamRecord {
   std::shared_ptr<const Model> model;
   std::shared_ptr<TensorPool> inputs;  // frames
   // own synchronisation
-  std::atomic<bool> refuses{false};  // finished, cancelled or answered: look under the lock why
+  std::atomic<bool> refuses{false};                        // finished, cancelled or answered: look under the lock why
   std::atomic<TimePoint> starves_since{TimePoint::max()};  // no memory for a frame
   // guarded
   Ring<Result> ready;      // in order, not taken

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/try.hpp"
+#include "fleet/checked.hpp"
 #include "fleet/fleet_impl.hpp"
 #include "runtime/impl.hpp"
 
@@ -15,7 +16,49 @@ using runtime::at_border;
 
 namespace {
 
+constexpr std::size_t most_trace_frames = 100'000'000;
+
 Status empty_handle(const char* noun) { return runtime::is_empty(noun); }
+
+/// Times and shares that mean something. NaN is within no bounds.
+Status checked(const FleetOptions& options) {
+  const HealthOptions& health = options.health;
+  for (const auto& [name, time] : {std::pair{"no_card_wait", options.no_card_wait},
+                                   {"hang_floor", health.hang_floor},
+                                   {"first_backoff", health.first_backoff},
+                                   {"longest_backoff", health.longest_backoff},
+                                   {"probe_interval", health.probe_interval}})
+    TRY(fleet::checked_time(name, time));
+  if (!(health.hang_factor >= 1 && health.hang_factor <= 1e6))
+    return {Code::value_error, fmt::format("hang_factor is from 1 to 1e6; {} was given.", health.hang_factor)};
+  if (health.attempts_after_error == 0 || health.attempts_after_hang == 0)
+    return {Code::value_error, "A frame needs at least one attempt; 0 were given."};
+  if (options.memory_bytes == 0) return {Code::value_error, "memory_bytes is above 0: frames need memory; 0 was given."};
+  if (options.trace_frames > most_trace_frames)
+    return {Code::value_error,
+            fmt::format("trace_frames is at most {}, as each takes about 100 bytes; {} was given.", most_trace_frames, options.trace_frames)};
+  return {};
+}
+
+Status checked(const ModelOptions& options) {
+  TRY(fleet::checked_time("batch_wait", options.batch_wait));
+  return fleet::checked_weight("A model's weight", options.weight);
+}
+
+Status checked(const StreamOptions& options) {
+  TRY(fleet::checked_time("deadline", options.deadline));
+  return fleet::checked_weight("A stream's weight", options.weight);
+}
+
+/// One run on its way, and one with whoever takes its results.
+Status checked_memory(std::size_t memory_bytes, const Model& model) {
+  std::size_t needed = 0;
+  for (const auto* tensors : {&model.inputs, &model.outputs})
+    for (const TensorInfo& tensor : *tensors) needed += 2 * tensor.size_bytes();
+  if (memory_bytes >= needed) return {};
+  return {Code::value_error,
+          fmt::format("memory_bytes is {}; {} needs at least {}, two runs' inputs and outputs. Raise it.", memory_bytes, model.name, needed)};
+}
 
 void warn_of_virtual_cards(const Context& context, const fleet::Cards& cards) {
   std::size_t simulated = 0;
@@ -29,6 +72,7 @@ void warn_of_virtual_cards(const Context& context, const fleet::Cards& cards) {
 }  // namespace
 
 Fleet::Impl::~Impl() {
+  if (dispatcher == nullptr) return;  // its making failed
   if (generation == base::fork_generation()) {
     close(std::chrono::seconds(5));
     return;
@@ -60,6 +104,7 @@ Expected<Fleet> Fleet::create(const FleetOptions& options) {
 
 Expected<Fleet> Fleet::create(const Context& context, const FleetOptions& options) {
   return at_border([&]() -> Expected<Fleet> {
+    TRY(checked(options));
     const auto owner = TRY(runtime::ContextAccess::impl(context));
     auto cards = TRY(fleet::Cards::take(owner->devices, options));
     auto impl = std::make_shared<Impl>(context, options);
@@ -96,6 +141,8 @@ Expected<PlacementReport> Fleet::add_model(const std::shared_ptr<const Model>& m
     if (!impl_) return Unexpected(empty_handle("Fleet"));
     TRY(impl_->check());
     if (!model) return failure(Code::invalid_argument, "add_model was given no model; load one with Model::load.");
+    TRY(checked(options));
+    TRY(checked_memory(impl_->options.memory_bytes, *model));
     base::MutexLock lock(impl_->mutex);
     if (impl_->cards.find(*model) != nullptr) return PlacementReport{false, fmt::format("{} is on the cards already.", model->name)};
     auto report = TRY(impl_->cards.add(*impl_->dispatcher, impl_->options.placement, model, options));
@@ -106,8 +153,8 @@ Expected<PlacementReport> Fleet::add_model(const std::shared_ptr<const Model>& m
 
 Expected<Stream> Fleet::open_stream(const std::shared_ptr<const Model>& model, const StreamOptions& options, ResultCallback callback) {
   return at_border([&]() -> Expected<Stream> {
+    TRY(checked(options));
     TRY(add_model(model));
-    if (!(options.weight > 0)) return failure(Code::value_error, fmt::format("A stream's weight must be above 0, {} was given.", options.weight));
     base::MutexLock lock(impl_->mutex);
     fleet::DeviceId prefer;
     if (options.prefer) prefer = TRY(impl_->cards.find(*options.prefer));
