@@ -230,7 +230,8 @@ class Fleet:
     hang_floor (0: the driver's). first_backoff, longest_backoff: quarantine before a card is probed again.
     probe_interval: seconds between known-answer checks of ready cards; 0 = never.
 
-    Raises ValueError for an option out of its bounds; ConnectionError or DeviceInUse for fewer than `require` usable devices, with each one's reason; InvalidArgument for an unknown device.
+    Raises ValueError for an option out of its bounds;
+    ConnectionError or DeviceInUse for fewer than `require` usable devices, with each one's reason; InvalidArgument for an unknown device.
     Thread-safe. Use it with `with`, or close it.
     """
 

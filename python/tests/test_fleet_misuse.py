@@ -130,9 +130,13 @@ def test_a_fleet_with_little_memory_runs_a_frame_at_a_time(topology, package):
 
 def test_results_that_nobody_takes_are_bounded_with_a_drop_policy(fleet, model):
     with fleet.stream(model, overload="drop_oldest") as stream:
-        with pytest.raises(RuntimeError, match=r"65536 results of .* lie untaken; take them, or close it"):
+
+        def submit_for_ever() -> None:
             for _ in range(100_000):
                 stream.submit(FRAME)
+
+        with pytest.raises(RuntimeError, match=r"65536 results of .* lie untaken; take them, or close it"):
+            submit_for_ever()
         assert stream.next(0) is not None
         stream.submit(FRAME)
 
