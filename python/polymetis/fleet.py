@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import operator
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -33,7 +32,7 @@ from ._results import (
     StreamMetrics,
     Times,
 )
-from .axruntime import Context, Model
+from .axruntime import Context
 
 if TYPE_CHECKING:
     from typing import Self
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ._types import Tensor
-    from .axruntime import DeviceInfo
+    from .axruntime import DeviceInfo, Model
 
     Inputs = Tensor | Sequence[Tensor]
     Device = int | str | DeviceInfo
@@ -267,18 +266,18 @@ class Fleet:
         self._core = _native.make_fleet(
             context,
             {
-                "devices": list(devices or ()),
-                "require": _whole("require", require),
+                "devices": devices,
+                "require": require,
                 "placement": _one_of("placement", placement, _PLACEMENTS),
-                "no_card_wait": _seconds("no_card_wait", no_card_wait),
-                "memory_bytes": _whole("memory_bytes", memory_bytes, 1, 2**63 - 1),
+                "no_card_wait": no_card_wait,
+                "memory_bytes": memory_bytes,
                 "record": record,
-                "trace_frames": _whole("trace_frames", trace_frames),
-                "hang_floor": _seconds("hang_floor", hang_floor),
-                "hang_factor": _factor("hang_factor", hang_factor, 1.0),
-                "first_backoff": _seconds("first_backoff", first_backoff),
-                "longest_backoff": _seconds("longest_backoff", longest_backoff),
-                "probe_interval": _seconds("probe_interval", probe_interval),
+                "trace_frames": trace_frames,
+                "hang_floor": hang_floor,
+                "hang_factor": hang_factor,
+                "first_backoff": first_backoff,
+                "longest_backoff": longest_backoff,
+                "probe_interval": probe_interval,
             },
         )
 
@@ -294,13 +293,8 @@ class Fleet:
         weight: its share of the cores. devices: only these. batch_wait: seconds after which a batch that is not full goes.
         Raises DeviceInUse where no core is left for it, and what loading raises.
         """
-        options = {
-            "weight": _factor("weight", weight),
-            "minimum_cores": _whole("minimum_cores", minimum_cores),
-            "devices": list(devices or ()),
-            "batch_wait": _seconds("batch_wait", batch_wait),
-        }
-        return PlacementReport(*self._core.add_model(_model(model), options))
+        options = {"weight": weight, "minimum_cores": minimum_cores, "devices": devices, "batch_wait": batch_wait}
+        return PlacementReport(*self._core.add_model(model, options))
 
     def stream(
         self,
@@ -327,7 +321,7 @@ class Fleet:
         An iterator that raises ends the stream: results of what came before are yielded first, then its exception.
         """
         options = self._options(name, overload, deadline, priority, weight, queue, window, prefer)
-        return Stream(self, self._core.open_stream(_model(model), options), frames)
+        return Stream(self, self._core.open_stream(model, options), frames)
 
     def map(self, model: Model, frames: Iterable[Inputs], **options: Any) -> Iterator[list[npt.NDArray[np.int8]]]:
         """The outputs of each frame, in order; options as for `stream`. A frame without outputs raises its cause."""
@@ -340,7 +334,7 @@ class Fleet:
         key = id(model)
         if key not in self._futures:
             self._models[str(key)] = model
-            self._futures[key] = self._core.open_future_stream(_model(model), self._options("futures", "block", 0.0, 0, 1.0, 0, 0, None))
+            self._futures[key] = self._core.open_future_stream(model, self._options("futures", "block", 0.0, 0, 1.0, 0, 0, None))
         future = FleetFuture()
         future._stream = self._futures[key]  # lives until the frame has ended, also where the fleet is dropped
         future._stream.submit_future(inputs, self._core, deadline, future)
@@ -397,47 +391,13 @@ class Fleet:
         return {
             "name": name,
             "overload": _one_of("overload", overload, _OVERLOADS),
-            "deadline": _seconds("deadline", deadline),
-            "priority": _whole("priority", priority),
-            "weight": _factor("weight", weight),
-            "queue": _whole("queue", queue),
-            "window": _whole("window", window),
+            "deadline": deadline,
+            "priority": priority,
+            "weight": weight,
+            "queue": queue,
+            "window": window,
             "prefer": prefer,
         }
-
-
-def _model(model: Model) -> Model:
-    if not isinstance(model, Model):
-        raise InvalidType(f"model is a Model, as load_model() gives it; got {type(model).__name__}.")
-    return model
-
-
-def _whole(what: str, value: int, least: int = 0, most: int = 2**32 - 1) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise InvalidType(f"{what} is a whole number; got {value!r}.") from None
-    if not least <= number <= most:
-        raise InvalidValue(f"{what} is a whole number from {least} to {most}; got {value!r}.")
-    return number
-
-
-def _seconds(what: str, value: float) -> float:
-    return _number(f"{what} is a number of seconds from 0 to 1e9", value, 0.0, 1e9)
-
-
-def _factor(what: str, value: float, least: float = 1e-9) -> float:
-    return _number(f"{what} is a number from {least:g} to 1e9", value, least, 1e9)
-
-
-def _number(rule: str, value: float, least: float, most: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise InvalidType(f"{rule}; got {value!r}.") from None
-    if not least <= number <= most:
-        raise InvalidValue(f"{rule}; got {value!r}.")
-    return number
 
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> int:
