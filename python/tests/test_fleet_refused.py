@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import queue
 
 import numpy as np
 import pytest
@@ -137,7 +138,9 @@ def test_what_is_no_function_no_result_no_time(fleet):
     assert not fleet.closed
 
 
-def test_a_recording_that_cannot_be_written_is_told(cards, package, caplog):
+def test_a_recording_that_cannot_be_written_is_told(cards, package):
+    told = queue.Queue()
     with Fleet(topology=cards, virtual=True, record="/dev/full") as fleet:
+        fleet.on_event(lambda event: told.put(event) if event.subject == "recording" else None)
         assert goes_on(fleet, package)
-    assert "The recording is not whole: No space left on device" in caplog.text
+    assert "The recording is not whole: No space left on device" in told.get(timeout=10).cause
