@@ -106,8 +106,7 @@ Expected<PlacementReport> Cards::add(Dispatcher& dispatcher, Placement policy, c
   models_.push_back(std::move(added));
   std::vector<PlacementModel> wishes;
   for (const PlacedModel& placed : models_)
-    wishes.push_back(
-        {static_cast<unsigned>(placed.model->batch), std::max(placed.options.weight, 1e-6), placed.options.minimum_cores, placed.allowed});
+    wishes.push_back({static_cast<unsigned>(placed.model->batch), placed.options.weight, placed.options.minimum_cores, placed.allowed});
   const auto wanted = place(policy, devices, wishes);
   unsigned instances = 0;
   for (const auto& device : wanted) instances += device.back();

@@ -24,7 +24,7 @@ namespace polymetis::fleet {
 /// Loads a fresh instance for an executor; may block, called on `Host::run_blocking`.
 using InstanceLoader = std::function<Expected<std::shared_ptr<device::Instance>>()>;
 
-/// The consumer's side of a stream. All but what is constant is guarded by the dispatcher's mutex.
+/// The consumer's side of a stream. What is guarded, is so by the dispatcher's mutex.
 struct StreamRecord {
   // constant
   StreamId id;

@@ -25,14 +25,21 @@ T value_of(Expected<T> expected) {
   return std::move(*expected);
 }
 
+/// Over virtual cards only; its files are in `folder`.
+inline Context context_over(const TemporaryFolder& folder, const std::string& topology, std::shared_ptr<Host> host) {
+  std::ofstream(folder.path() / "topology.toml") << topology;
+  return value_of(Context::create({.topology = folder.path() / "topology.toml",
+                                   .virtual_cards = VirtualCards::always,
+                                   .run_directory = folder.path() / "run",
+                                   .host = std::move(host)}));
+}
+
 /// A context over a topology of its own, in virtual time unless a host is given, and a small network whose answers are known: each byte of the
 /// answer is the input's plus one.
 class FleetBed {
  public:
   explicit FleetBed(const std::string& topology, std::shared_ptr<Host> host_ = std::make_shared<base::LoopHost>()) : host(std::move(host_)) {
-    std::ofstream(folder.path() / "topology.toml") << topology;
-    context = value_of(Context::create(
-        {.topology = folder.path() / "topology.toml", .virtual_cards = VirtualCards::always, .run_directory = folder.path() / "run", .host = host}));
+    context = context_over(folder, topology, host);
     model = value_of(Model::load(write_test_package(folder.path() / "package", network)));
   }
   explicit FleetBed(unsigned cards, const std::string& each = "compute = \"openvino\"\ntiming = { fps = 500 }\n") : FleetBed(cards_of(cards, each)) {}
@@ -48,9 +55,10 @@ class FleetBed {
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>((number * 7 + i * 3) % 100);
     return bytes;
   }
-  static Row answer(std::uint64_t number) {
+  /// What a network that adds `add` to each byte makes of it.
+  static Row answer(std::uint64_t number, int add = 1) {
     Row bytes = row(number);
-    for (auto& byte : bytes) byte = static_cast<std::byte>(std::to_integer<int>(byte) + 1);
+    for (auto& byte : bytes) byte = static_cast<std::byte>(std::to_integer<int>(byte) + add);
     return bytes;
   }
   static Expected<std::uint64_t> submit(Stream& stream, std::uint64_t number, const FrameOptions& options = {}) {
@@ -58,8 +66,8 @@ class FleetBed {
     const std::span<const std::byte> input(bytes);
     return stream.submit(std::span(&input, 1), options);
   }
-  static bool is_answer(const Result& result, std::uint64_t number) {
-    const Row wanted = answer(number);
+  static bool is_answer(const Result& result, std::uint64_t number, int add = 1) {
+    const Row wanted = answer(number, add);
     return result.ok() && result.outputs().size() == 1 && result.outputs()[0].size() == wanted.size() &&
            std::memcmp(result.outputs()[0].data(), wanted.data(), wanted.size()) == 0;
   }

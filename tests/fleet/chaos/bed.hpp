@@ -25,16 +25,13 @@ class Networks {
 
 /// A context over the cards of a scene.
 struct SceneBed {
-  SceneBed(const Scene& scene, std::shared_ptr<Host> host) {
-    std::ofstream(folder.path() / "topology.toml") << scene.topology;
-    context = value_of(Context::create({.topology = folder.path() / "topology.toml",
-                                        .virtual_cards = VirtualCards::always,
-                                        .run_directory = folder.path() / "run",
-                                        .host = std::move(host)}));
-  }
+  SceneBed(const Scene& scene, std::shared_ptr<Host> host) : context(context_over(folder, scene.topology, std::move(host))) {}
   TemporaryFolder folder;
   Context context;
 };
+
+/// Policy, priority, weight, queue and perhaps a deadline of stream `number`, at the shortest `shortest_deadline`.
+StreamOptions random_stream(Dice& dice, std::size_t number, std::chrono::milliseconds shortest_deadline);
 
 /// What one schedule found.
 struct Verdict {

@@ -16,12 +16,6 @@ Row Source::input() const {
 
 std::string Source::name(std::uint64_t number) const { return fmt::format("{}: frame {}", stream.name(), number); }
 
-bool Source::is_answer(const Result& result) const {
-  Row wanted = FleetBed::row(result.number);
-  for (auto& byte : wanted) byte = static_cast<std::byte>(std::to_integer<int>(byte) + add_);
-  return result.outputs().size() == 1 && std::equal(wanted.begin(), wanted.end(), result.outputs()[0].begin(), result.outputs()[0].end());
-}
-
 std::string Source::check_content(const Result& result, const std::string& card) const {
   if (!result.ok()) {
     return result.outcome == Outcome::failed && result.status.ok() ? name(result.number) + " failed without a cause" : "";
@@ -29,7 +23,7 @@ std::string Source::check_content(const Result& result, const std::string& card)
   // A card that another fault strikes at that moment may answer it.
   if (is_poison(result.number)) return scene_.struck.count(card) == 0 ? name(result.number) + " hurts every card and has outputs" : "";
   // What a card computes wrongly while the fault strikes is its own: only a known answer can tell, at the next probe.
-  if (!is_answer(result) && !scene_.may_corrupt(card, result.times.started, result.times.ended))
+  if (!FleetBed::is_answer(result, result.number, add_) && !scene_.may_corrupt(card, result.times.started, result.times.ended))
     return name(result.number) + " has another frame's answer, or its memory was written while it was lent";
   return "";
 }

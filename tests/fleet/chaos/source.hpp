@@ -45,7 +45,6 @@ class Source {
   };
   static constexpr std::size_t most_kept = 24;
   [[nodiscard]] std::string name(std::uint64_t number) const;
-  [[nodiscard]] bool is_answer(const Result& result) const;
 
   const int add_;
   const Scene& scene_;

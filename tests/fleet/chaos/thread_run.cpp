@@ -79,13 +79,7 @@ class ThreadSchedule {
   }
 
   void open_stream(unsigned number) {
-    StreamOptions options;
-    options.name = fmt::format("stream {}", number);
-    options.overload = static_cast<Overload>(dice_.below(3));
-    options.priority = dice_.below(2);
-    options.weight = dice_.between(1, 4);
-    options.queue_frames = dice_.below(6);
-    if (dice_.one_in(3)) options.deadline = std::chrono::milliseconds(dice_.between(20, 200));
+    const StreamOptions options = random_stream(dice_, number, 20ms);
     const unsigned model = dice_.below(2);
     auto stream = fleet_.open_stream(networks_.models[model], options);
     if (stream) sources_.push_back(std::make_unique<Source>(*stream, options, adds[model], scene_));

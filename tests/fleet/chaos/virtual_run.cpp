@@ -54,13 +54,7 @@ class Schedule {
   }
 
   void open_stream(unsigned model) {
-    StreamOptions options;
-    options.name = fmt::format("stream {}", sources_.size());
-    options.overload = static_cast<Overload>(dice_.below(3));
-    options.priority = dice_.below(2);
-    options.weight = dice_.between(1, 4);
-    options.queue_frames = dice_.below(6);
-    if (dice_.one_in(3)) options.deadline = std::chrono::milliseconds(dice_.between(5, 200));
+    const StreamOptions options = random_stream(dice_, sources_.size(), 5ms);
     auto stream = fleet_.open_stream(networks_.models[model], options);
     if (!stream) return;  // a second model finds no core where every card has one
     sources_.push_back(std::make_unique<Source>(*stream, options, adds[model], scene_));
