@@ -32,9 +32,9 @@ const ov::AnyMap& options() {
   return map;
 }
 
-/// The engine; it lives until the process ends and until the last network is gone.
-std::shared_ptr<ov::Core> core() {
-  static const auto instance = std::make_shared<ov::Core>();
+/// The engine. Never destroyed: at the exit of a forked child that would wait for threads which only the parent has.
+const std::shared_ptr<ov::Core>& core() {
+  static const auto& instance = *new std::shared_ptr<ov::Core>(std::make_shared<ov::Core>());
   return instance;
 }
 
