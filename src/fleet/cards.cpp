@@ -159,16 +159,19 @@ Status Cards::grow(Dispatcher& dispatcher, const std::vector<std::vector<unsigne
   Status first;
   for (std::size_t m = 0; m < models_.size(); ++m) {
     for (std::size_t c = 0; c < cards_.size(); ++c) {
+      Status unreachable;
       const auto have = std::count_if(models_[m].executors.begin(), models_[m].executors.end(), [c](const Placed& p) { return p.card == c; });
       for (auto count = static_cast<unsigned>(have); count < wanted[c][m]; ++count) {
         const int core = free_run(cards_[c], static_cast<unsigned>(models_[m].model->batch));
         const Status status = core < 0 ? Status(Code::device_in_use, "its free cores are not consecutive")
-                                       : load(dispatcher, models_[m], c, static_cast<unsigned>(core));
+                                       : load(dispatcher, models_[m], c, static_cast<unsigned>(core), unreachable);
         if (status.ok()) continue;
         if (first.ok()) first = status;
         missing += fmt::format("; wanted one more {} on {}: {}", models_[m].model->name, cards_[c].listed.description.name, status.to_string());
         break;
       }
+      if (unreachable.ok()) continue;
+      missing += fmt::format("; those on {} follow when it answers: {}", cards_[c].listed.description.name, unreachable.to_string());
     }
   }
   return first;
@@ -185,7 +188,8 @@ int Cards::free_run(const Card& card, unsigned count) const {
   return -1;
 }
 
-Status Cards::load(Dispatcher& dispatcher, PlacedModel& model, std::size_t card_index, unsigned first) {
+/// `unreachable`: why no connection to the card could be had, if it was tried; then its instances are left to the dispatcher to load.
+Status Cards::load(Dispatcher& dispatcher, PlacedModel& model, std::size_t card_index, unsigned first, Status& unreachable) {
   Card& card = cards_[card_index];
   const auto count = static_cast<unsigned>(model.model->batch);
   auto lease = std::make_shared<std::vector<std::shared_ptr<device::CoreLease>>>();
@@ -200,9 +204,11 @@ Status Cards::load(Dispatcher& dispatcher, PlacedModel& model, std::size_t card_
     if (!instance) return Unexpected(instance.error());
     return std::shared_ptr<device::Instance>(std::move(*instance));
   };
-  auto instance = load_now();
-  if (!instance) return instance.error();
-  const ExecutorId id = dispatcher.add_executor(card.id, model.id, std::move(*instance), lease, load_now);
+  Expected<std::shared_ptr<device::Instance>> instance = Unexpected(unreachable);
+  if (unreachable.ok()) instance = load_now();
+  if (!instance && instance.error().code() != Code::connection_error) return instance.error();
+  if (!instance) unreachable = instance.error();
+  const ExecutorId id = dispatcher.add_executor(card.id, model.id, std::move(instance), lease, load_now);
   Placed placed{id, card_index, {}};
   for (unsigned i = 0; i < count; ++i) {
     card.cores[first + i].executor = id;

@@ -55,7 +55,7 @@ class Cards {
  private:
   Status shrink(Dispatcher& dispatcher, const std::vector<std::vector<unsigned>>& wanted);
   Status grow(Dispatcher& dispatcher, const std::vector<std::vector<unsigned>>& wanted, std::string& missing);
-  Status load(Dispatcher& dispatcher, PlacedModel& model, std::size_t card, unsigned first);
+  Status load(Dispatcher& dispatcher, PlacedModel& model, std::size_t card, unsigned first, Status& unreachable);
   [[nodiscard]] int free_run(const Card& card, unsigned count) const;
 
   std::shared_ptr<runtime::Devices> devices_;

@@ -14,12 +14,6 @@ std::vector<std::size_t> row_bytes_of(const std::vector<TensorInfo>& tensors, st
   return bytes;
 }
 
-template <class T>
-T& grown(std::deque<T>& table, std::size_t index) {
-  while (table.size() <= index) table.emplace_back();
-  return table[index];
-}
-
 }  // namespace
 
 Dispatcher::Dispatcher(std::shared_ptr<Host> host, DispatcherOptions options)
@@ -30,8 +24,8 @@ Dispatcher::Dispatcher(std::shared_ptr<Host> host, DispatcherOptions options)
       plan_(options_.plan) {}
 
 Dispatcher::~Dispatcher() {
-  for (const ModelRecord& model : models_)
-    if (model.probe != nullptr) model.probe->let_go();
+  for (std::size_t i = 0; i < models_.size(); ++i)
+    if (models_[i].probe != nullptr) models_[i].probe->let_go();
 }
 
 Status Dispatcher::start_recording(const std::filesystem::path& path) {
@@ -59,7 +53,7 @@ DeviceId Dispatcher::add_device(const std::string& name, const std::string& boar
 ModelId Dispatcher::add_model(const std::shared_ptr<const Model>& model, Duration batch_wait) {
   base::MutexLock lock(mutex_);
   const ModelId id(plan_.models().size());
-  ModelRecord& record = grown(models_, id.value);
+  ModelRecord& record = models_.grown_to(id.value);
   record.model = model;
   record.inputs = TensorPool::make(memory_, row_bytes_of(model->inputs, model->batch), model->batch);
   record.outputs = TensorPool::make(memory_, row_bytes_of(model->outputs, model->batch), model->batch);
@@ -82,15 +76,21 @@ bool Dispatcher::retire(ExecutorId id, TimePoint until) {
   return gone;
 }
 
-ExecutorId Dispatcher::add_executor(DeviceId device, ModelId model, std::shared_ptr<device::Instance> instance, std::shared_ptr<void> lease,
-                                    InstanceLoader loader) {
+ExecutorId Dispatcher::add_executor(DeviceId device, ModelId model, Expected<std::shared_ptr<device::Instance>> instance,
+                                    std::shared_ptr<void> lease, InstanceLoader loader) {
   ExecutorId id;
   {
     base::MutexLock lock(mutex_);
     id = ExecutorId(plan_.executors().size());
-    const InstanceTraits traits = instance->traits();
-    grown(executors_, id.value) = {device, model, std::move(instance), std::move(lease), std::move(loader)};
-    decide(host_->now(), event::AddExecutor{device, model, traits.depth, traits.hang_floor});
+    event::AddExecutor added{.device = device, .model = model};
+    if (instance) {
+      added.depth = (*instance)->traits().depth;
+      added.hang_floor = (*instance)->traits().hang_floor;
+    } else {
+      added.trouble = instance.error().to_string();
+    }
+    executors_.grown_to(id.value) = {device, model, instance ? std::move(*instance) : nullptr, std::move(lease), std::move(loader)};
+    decide(host_->now(), added);
   }
   Todo::of_this_thread().run();
   return id;
@@ -112,22 +112,24 @@ void Dispatcher::carry_out() {
     opened_->id = actions_.opened;
     open_streams_[actions_.opened.value] = std::move(opened_);
   }
+  TensorSet* const output = ended_output_;
   for (const auto& win : actions_.wins) {
     FrameRecord& frame = frames_[win.frame.value];
     JobRecord& job = jobs_[win.job.value];
-    job.output->hold();
-    frame.output = job.output;
+    // The first takes over the job's own reference.
+    if (std::exchange(ended_output_, nullptr) == nullptr) output->hold();
+    frame.output = output;
     frame.row = win.row;
     frame.executor = job.executor;
     frame.stamps = job.stamps;
   }
-  for (const auto& delivered : actions_.delivers) deliver(delivered);
+  for (const auto& delivered : actions_.delivers) deliver(delivered, todo);
   for (const FrameId id : actions_.releases) {
     FrameRecord& frame = frames_[id.value];
     if (frame.input != nullptr) std::exchange(frame.input, nullptr)->let_go();
     if (frame.output != nullptr) std::exchange(frame.output, nullptr)->let_go();
   }
-  for (const auto& start : actions_.starts) prepare(start);
+  for (const auto& start : actions_.starts) prepare(start, todo);
   for (const JobId id : actions_.abandons) {
     JobRecord& job = jobs_[id.value];
     job.abandoned = true;
@@ -147,6 +149,7 @@ void Dispatcher::carry_out() {
   for (const StreamId id : actions_.closed) {
     StreamRecord& stream = *open_streams_[id.value];
     stream.answered = true;
+    models_[plan_.streams()[id].options.model.value].spare_outputs.push_back(stream.outputs);
     stream.refuses.store(true, std::memory_order_release);
     wake(stream.result_waiters);
     wake(stream.room_waiters);
@@ -159,8 +162,8 @@ void Dispatcher::carry_out() {
 }
 
 /// Makes a job's record; the device gets it outside the lock.
-void Dispatcher::prepare(const Actions::Start& start) {
-  JobRecord& job = grown(jobs_, start.job.value);
+void Dispatcher::prepare(const Actions::Start& start, Todo& todo) {
+  JobRecord& job = jobs_.grown_to(start.job.value);
   ExecutorRecord& executor = executors_[start.executor.value];
   ModelRecord& model = models_[executor.model.value];
   job.dispatcher = this;
@@ -171,8 +174,7 @@ void Dispatcher::prepare(const Actions::Start& start) {
   job.abandoned = false;
   job.probe = start.frame_count == 0;
   job.instance = executor.instance;
-  job.output = model.outputs->take(TensorPool::Limit::exceed);
-  job.outputs = job.output->buffers();
+  TensorPool* outputs = model.outputs.get();
   job.gather.clear();
   Submitter submitter = Submitter::continues;
   const auto* frames = actions_.frames.data() + start.first_frame;
@@ -180,16 +182,19 @@ void Dispatcher::prepare(const Actions::Start& start) {
     job.inputs = model.probe->buffers();
   } else if (model.model->batch == 1) {
     job.inputs = frames_[frames->value].input->buffers();
+    outputs = open_streams_[plan_.frames()[*frames].stream.value]->outputs.get();
     submitter = std::exchange(frames_[frames->value].submitter, Submitter::continues);
   } else {
     job.input = model.inputs->take(TensorPool::Limit::exceed);
     job.inputs = job.input->buffers();
     for (std::uint32_t i = 0; i < start.frame_count; ++i) job.gather.push_back(frames_[frames[i].value].input);
   }
+  job.output = outputs->take(TensorPool::Limit::exceed);
+  job.outputs = job.output->buffers();
   const std::uint64_t serial = job.serial.load(std::memory_order_relaxed) + 1;
   job.serial.store(serial, std::memory_order_relaxed);
   ++jobs_out_;
-  Todo::of_this_thread().starts.push_back({this, &job, serial, submitter});
+  todo.starts.push_back({this, &job, serial, submitter});
 }
 
 void Dispatcher::start(JobRecord& job, std::uint64_t serial, Submitter submitter) {
@@ -236,16 +241,16 @@ void Dispatcher::job_done(JobRecord& job, const Status& status, const Stamps& st
     --jobs_out_;
     // The plan may give the record to another job at once: what this one holds is let go after the wins have taken theirs.
     TensorSet* const input = std::exchange(job.input, nullptr);
-    TensorSet* const output = job.output;
+    ended_output_ = job.output;
     instance = std::move(job.instance);
     decide(now, end);
     if (input != nullptr) input->let_go();
-    output->let_go();
+    if (ended_output_ != nullptr) std::exchange(ended_output_, nullptr)->let_go();
   }
   Todo::of_this_thread().run();
 }
 
-void Dispatcher::deliver(const Actions::Deliver& delivered) {
+void Dispatcher::deliver(const Actions::Deliver& delivered, Todo& todo) {
   FrameRecord& frame = frames_[delivered.frame.value];
   StreamRecord& stream = *open_streams_[delivered.stream.value];
   Result result;
@@ -268,13 +273,13 @@ void Dispatcher::deliver(const Actions::Deliver& delivered) {
   if (delivered.outcome == Outcome::outputs) FleetAccess::lend(result, *std::exchange(frame.output, nullptr), frame.row);
   ++stream.delivered;
   if (frame.promise != nullptr) {
-    Todo::of_this_thread().fulfils.push_back({std::move(frame.promise), std::move(result)});
+    todo.fulfils.push_back({std::move(frame.promise), std::move(result)});
   } else {
-    hand_over(stream, std::move(result));
+    hand_over(stream, std::move(result), todo);
   }
 }
 
-void Dispatcher::hand_over(StreamRecord& stream, Result&& result) {
+void Dispatcher::hand_over(StreamRecord& stream, Result&& result, Todo& todo) {
   if (stream.cancelled) return;
   if (stream.callback == nullptr) {
     stream.ready.push_back(std::move(result));
@@ -283,7 +288,7 @@ void Dispatcher::hand_over(StreamRecord& stream, Result&& result) {
     stream.ready.push_back(std::move(result));
   } else {
     ++drains_out_;
-    Todo::of_this_thread().drains.push_back({this, open_streams_[stream.id.value], std::move(result)});
+    todo.drains.push_back({this, open_streams_[stream.id.value], std::move(result)});
   }
 }
 
@@ -387,8 +392,10 @@ void Dispatcher::reload(ExecutorId id) {
     {
       base::MutexLock lock(mutex_);
       --reloads_out_;
-      event::Reloaded done{id, Code::ok, ""};
+      event::Reloaded done{.executor = id};
       if (fresh) {
+        done.depth = (*fresh)->traits().depth;
+        done.hang_floor = (*fresh)->traits().hang_floor;
         executors_[id.value].instance = std::move(*fresh);
       } else {
         done.code = fresh.error().code();
@@ -414,8 +421,9 @@ bool Dispatcher::wait_for(std::vector<Latch*>& waiters, TimePoint until) {
   return true;
 }
 
-void Dispatcher::wake(std::vector<Latch*>& waiters) {
-  for (Latch* latch : waiters) Todo::of_this_thread().latches.push_back(latch);
+void Dispatcher::wake_all(std::vector<Latch*>& waiters) {
+  Todo& todo = Todo::of_this_thread();
+  for (Latch* latch : waiters) todo.latches.push_back(latch);
   waiters.clear();
 }
 
@@ -452,7 +460,8 @@ void Dispatcher::close(Duration patience) {
     base::MutexLock lock(mutex_);
     if (timer_ != TimerId::none && host_->cancel(timer_)) --timers_out_;
     timer_ = TimerId::none;
-    for (ExecutorRecord& executor : executors_) {
+    for (std::size_t i = 0; i < executors_.size(); ++i) {
+      ExecutorRecord& executor = executors_[i];
       Todo::of_this_thread().ends.push_back(std::move(executor.instance));
       Todo::of_this_thread().ends.push_back(std::move(executor.lease));
       executor.loader = nullptr;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <future>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "fleet/known_answer.hpp"
 #include "fleet/plan.hpp"
 #include "fleet/recorder.hpp"
+#include "fleet/stable_vector.hpp"
 #include "fleet/tensor_pool.hpp"
 #include "fleet/todo.hpp"
 #include "fleet/trace.hpp"
@@ -31,7 +31,8 @@ struct StreamRecord {
   StreamOptions options;
   ResultCallback callback;
   std::shared_ptr<const Model> model;
-  std::shared_ptr<TensorPool> inputs;  // frames
+  std::shared_ptr<TensorPool> inputs;   // frames
+  std::shared_ptr<TensorPool> outputs;  // of runs of one frame, lent by the model; batches use the model's own
   // own synchronisation
   std::atomic<bool> refuses{false};                        // finished, cancelled or answered: look under the lock why
   std::atomic<TimePoint> starves_since{TimePoint::max()};  // no memory for a frame
@@ -67,8 +68,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
 
   DeviceId add_device(const std::string& name, const std::string& board);
   ModelId add_model(const std::shared_ptr<const Model>& model, Duration batch_wait);
-  /// `lease` is let go when the executor is retired or the fleet closed.
-  ExecutorId add_executor(DeviceId device, ModelId model, std::shared_ptr<device::Instance> instance, std::shared_ptr<void> lease,
+  /// `lease` is let go when the executor is retired or the fleet closed. Without an instance `loader` is asked for one once the device answers.
+  ExecutorId add_executor(DeviceId device, ModelId model, Expected<std::shared_ptr<device::Instance>> instance, std::shared_ptr<void> lease,
                           InstanceLoader loader);
   /// Gives it no more frames and waits until it holds none; false: it still did at `until`.
   bool retire(ExecutorId executor, TimePoint until);
@@ -146,8 +147,10 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   };
   struct ModelRecord {
     std::shared_ptr<const Model> model;
-    std::shared_ptr<TensorPool> inputs;  // of whole runs: probes and gathered batches
+    std::shared_ptr<TensorPool> inputs;  // of probes and gathered batches
     std::shared_ptr<TensorPool> outputs;
+    std::vector<std::shared_ptr<TensorPool>> stream_outputs;  // of each stream there is, or was
+    std::vector<std::shared_ptr<TensorPool>> spare_outputs;   // of these, those whose stream is over
     TensorSet* probe = nullptr;
     KnownAnswer known;
   };
@@ -157,10 +160,11 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   template <class E>
   void decide(TimePoint now, const E& event) REQUIRES(mutex_);
   void carry_out() REQUIRES(mutex_);
-  void prepare(const Actions::Start& start) REQUIRES(mutex_);
-  void deliver(const Actions::Deliver& delivered) REQUIRES(mutex_);
-  void hand_over(StreamRecord& stream, Result&& result) REQUIRES(mutex_);
+  void prepare(const Actions::Start& start, Todo& todo) REQUIRES(mutex_);
+  void deliver(const Actions::Deliver& delivered, Todo& todo) REQUIRES(mutex_);
+  void hand_over(StreamRecord& stream, Result&& result, Todo& todo) REQUIRES(mutex_);
   void announce(const Actions::Change& change) REQUIRES(mutex_);
+  std::shared_ptr<TensorPool> lend_outputs(ModelId model) REQUIRES(mutex_);
   void arm() REQUIRES(mutex_);
   void update_life() REQUIRES(mutex_);
   void start(JobRecord& record, std::uint64_t serial, Submitter submitter);
@@ -180,7 +184,10 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void wait_until_idle(TimePoint until) EXCLUDES(mutex_);
   FrameId offer(StreamRecord& stream, TensorSet* input, const FrameOptions& options, Submitter submitter,
                 std::unique_ptr<std::promise<Result>>& promise) REQUIRES(mutex_);
-  static void wake(std::vector<Latch*>& waiters);
+  static void wake(std::vector<Latch*>& waiters) {
+    if (!waiters.empty()) wake_all(waiters);
+  }
+  static void wake_all(std::vector<Latch*>& waiters);
   static void wake_one(std::vector<Latch*>& waiters);
 
   // constant
@@ -190,18 +197,19 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   // own synchronisation
   std::atomic<bool> closed_{false};
   // guarded by mutex_
-  mutable base::Mutex mutex_{base::Mutex::Wait::spin};
+  mutable base::BriefMutex mutex_;
   Trace trace_ GUARDED_BY(mutex_);
   TimePoint last_now_ GUARDED_BY(mutex_){};
   Plan plan_ GUARDED_BY(mutex_);
   Actions actions_ GUARDED_BY(mutex_);
   Recorder recorder_ GUARDED_BY(mutex_);
-  std::deque<FrameRecord> frames_ GUARDED_BY(mutex_);
-  std::deque<JobRecord> jobs_ GUARDED_BY(mutex_);
-  std::deque<ExecutorRecord> executors_ GUARDED_BY(mutex_);
-  std::deque<ModelRecord> models_ GUARDED_BY(mutex_);
+  StableVector<FrameRecord> frames_ GUARDED_BY(mutex_);
+  StableVector<JobRecord> jobs_ GUARDED_BY(mutex_);
+  StableVector<ExecutorRecord> executors_ GUARDED_BY(mutex_);
+  StableVector<ModelRecord> models_ GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<StreamRecord>> open_streams_ GUARDED_BY(mutex_);  // by StreamId; null: free
   std::shared_ptr<StreamRecord> opened_ GUARDED_BY(mutex_);                     // the stream whose opening is being decided
+  TensorSet* ended_output_ GUARDED_BY(mutex_) = nullptr;                        // of the job whose end is being decided
   TimerId timer_ GUARDED_BY(mutex_) = TimerId::none;
   std::size_t timers_out_ GUARDED_BY(mutex_) = 0;  // armed and not known to be over
   TimePoint armed_at_ GUARDED_BY(mutex_) = TimePoint::max();

@@ -30,6 +30,7 @@ std::shared_ptr<StreamRecord> Dispatcher::open_stream(ModelId model, const Strea
   stream->model = record.model;
   const auto rows = record.inputs->row_bytes();
   stream->inputs = TensorPool::make(memory_, {rows.begin(), rows.end()}, 1);
+  stream->outputs = lend_outputs(model);
   const std::size_t frame_bytes = std::max<std::size_t>(stream->inputs->set_bytes() + record.outputs->set_bytes() / record.model->batch, 1);
   const std::size_t limit_bytes = options.queue_bytes > 0 ? options.queue_bytes : options_.memory_bytes / 4;
   const std::size_t most = std::clamp<std::size_t>(limit_bytes / frame_bytes, 2, most_untaken);
@@ -49,6 +50,19 @@ std::shared_ptr<StreamRecord> Dispatcher::open_stream(ModelId model, const Strea
   return stream;
 }
 
+/// Outputs of a stream's own, so that streams of different threads do not hand the same memory to and fro.
+std::shared_ptr<TensorPool> Dispatcher::lend_outputs(ModelId id) {
+  ModelRecord& model = models_[id.value];
+  if (model.spare_outputs.empty()) {
+    const auto rows = model.outputs->row_bytes();
+    model.stream_outputs.push_back(TensorPool::make(memory_, {rows.begin(), rows.end()}, 1));
+    return model.stream_outputs.back();
+  }
+  std::shared_ptr<TensorPool> outputs = std::move(model.spare_outputs.back());
+  model.spare_outputs.pop_back();
+  return outputs;
+}
+
 /// Fills the frame's record between the plan's decision and its execution; an invalid id: there is no room.
 FrameId Dispatcher::offer(StreamRecord& stream, TensorSet* input, const FrameOptions& options, Submitter submitter,
                           std::unique_ptr<std::promise<Result>>& promise) {
@@ -62,8 +76,7 @@ FrameId Dispatcher::offer(StreamRecord& stream, TensorSet* input, const FrameOpt
   if (recorder_.on()) recorder_.decided(actions_);
   const FrameId id = actions_.accepted;
   if (id.valid()) {
-    while (frames_.size() <= id.value) frames_.emplace_back();
-    FrameRecord& frame = frames_[id.value];
+    FrameRecord& frame = frames_.grown_to(id.value);
     frame.input = input;
     frame.executor = {};
     frame.submitter = submitter;
@@ -143,7 +156,10 @@ bool Dispatcher::results_hold_all() const {
   if (memory_->used_bytes() <= memory_->limit_bytes()) return false;
   base::MutexLock lock(mutex_);
   std::size_t bytes = 0;
-  for (const ModelRecord& model : models_) bytes += model.outputs->used_bytes();
+  for (std::size_t i = 0; i < models_.size(); ++i) {
+    bytes += models_[i].outputs->used_bytes();
+    for (const auto& outputs : models_[i].stream_outputs) bytes += outputs->used_bytes();
+  }
   return bytes >= memory_->limit_bytes();
 }
 

@@ -10,8 +10,11 @@ namespace polymetis::fleet {
 /// driver's floor. Thread-bound.
 class HangBound {
  public:
-  HangBound() = default;
-  HangBound(Duration floor, double factor) : floor_(floor), factor_(factor), bound_(std::max(floor, unknown)) {}
+  void set(Duration floor, double factor) noexcept {
+    floor_ = floor;
+    factor_ = factor;
+    bound_ = std::max(floor, bound_);
+  }
 
   void add(Duration took) noexcept {
     history_.add(took);

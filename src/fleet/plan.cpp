@@ -128,13 +128,19 @@ void Plan::add(const event::AddExecutor& added) {
   Executor& executor = executors_[id];
   executor.device = added.device;
   executor.model = added.model;
-  executor.depth = std::max(added.depth, 1U);
-  executor.bound = HangBound(std::max(added.hang_floor, options_.health.hang_floor), options_.health.hang_factor);
+  fit(executor, added.depth, added.hang_floor);
   devices_[added.device].executors.push_back(id);
   models_[added.model].executors.push_back(id);
   executor.usable = usable(added.device);
+  if (!added.trouble.empty()) return quarantine(added.device, added.trouble);
   const DeviceState state = devices_[added.device].state;
   if (state != DeviceState::quarantined && state != DeviceState::lost) start_probe(id);
+}
+
+/// What a fresh instance says of itself; what is known of the executor's times stays.
+void Plan::fit(Executor& executor, std::uint32_t depth, Duration hang_floor) {
+  executor.depth = std::max(depth, 1U);
+  executor.bound.set(std::max(hang_floor, options_.health.hang_floor), options_.health.hang_factor);
 }
 
 void Plan::retire(ExecutorId id) {

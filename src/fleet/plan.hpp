@@ -193,6 +193,7 @@ class Plan {
   void add(const event::AddDevice& added);
   void add(const event::AddModel& added);
   void add(const event::AddExecutor& added);
+  void fit(Executor& executor, std::uint32_t depth, Duration hang_floor);
   void retire(ExecutorId id);
   void retire_if_idle(ExecutorId id);
   void open(const event::OpenStream& opened);

@@ -34,18 +34,21 @@ struct AddModel {
     f(batch_wait);
   }
 };
-/// An instance was loaded; it is probed before it gets frames.
+/// An instance was loaded; it is probed before it gets frames. Or, with `trouble`, it could not be since its device is out of reach: that is
+/// quarantined, and the instance loaded (`Actions::reloads`) when it is probed.
 struct AddExecutor {
   DeviceId device;
   ModelId model;
   std::uint32_t depth = 1;
   Duration hang_floor{0};
+  std::string trouble;
   template <class F>
   void members(F&& f) {
     f(device);
     f(model);
     f(depth);
     f(hang_floor);
+    f(trouble);
   }
 };
 /// It gets no more frames; `Actions::retired` names it when it holds none. Its id is not used again.
@@ -132,11 +135,15 @@ struct JobEnded {
 /// An executor has a fresh instance (after `Actions::reloads`), or could not get one.
 struct Reloaded {
   ExecutorId executor;
+  std::uint32_t depth = 1;
+  Duration hang_floor{0};
   Code code = Code::ok;
   std::string message;
   template <class F>
   void members(F&& f) {
     f(executor);
+    f(depth);
+    f(hang_floor);
     f(code);
     f(message);
   }

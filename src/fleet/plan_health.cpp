@@ -135,7 +135,9 @@ void Plan::reloaded(const event::Reloaded& done) {
   const DeviceState state = devices_[executor.device].state;
   if (executor.retired) return retire_if_idle(done.executor);
   if (state == DeviceState::quarantined || state == DeviceState::lost) return;
-  done.code == Code::ok ? start_probe(done.executor) : quarantine(executor.device, done.message);
+  if (done.code != Code::ok) return quarantine(executor.device, done.message);
+  fit(executor, done.depth, done.hang_floor);
+  start_probe(done.executor);
 }
 
 void Plan::probe_ended(ExecutorId id, const Status& status) {

@@ -27,18 +27,22 @@ TimePoint Plan::expected_end(const Executor& executor) const noexcept {
   return std::max(now_, executor.head_since + typical) + typical * executor.in_flight;
 }
 
-/// The executor that would answer first; among those within a quarter of it the one that has rested longest, so that light load is spread.
+/// The executor that would answer first; among those within about a quarter of it the one that has rested longest, so that light load is spread.
 ExecutorId Plan::best_executor(ModelId id) const noexcept {
-  const Model& model = models_[id];
-  TimePoint best_end = TimePoint::max();
-  for (const ExecutorId e : model.executors)
-    if (takes(executors_[e])) best_end = std::min(best_end, expected_end(executors_[e]));
-  if (best_end == TimePoint::max()) return {};
-  const TimePoint good_enough = best_end + (best_end - now_) / 4;
   ExecutorId best;
-  for (const ExecutorId e : model.executors) {
+  Duration best_needs{0};
+  TimePoint rests_since;
+  Duration shortest = Duration::max();
+  for (const ExecutorId e : models_[id].executors) {
     const Executor& executor = executors_[e];
-    if (takes(executor) && expected_end(executor) <= good_enough && (!best.valid() || executor.last_start < executors_[best].last_start)) best = e;
+    if (!takes(executor)) continue;
+    const Duration needs = expected_end(executor) - now_;
+    shortest = std::min(shortest, needs);
+    const Duration good_enough = shortest + shortest / 4;
+    if (best.valid() && best_needs <= good_enough && (needs > good_enough || executor.last_start >= rests_since)) continue;
+    best = e;
+    best_needs = needs;
+    rests_since = executor.last_start;
   }
   return best;
 }
@@ -73,10 +77,12 @@ bool Plan::fast_enough(const Executor& executor, StreamId id) const noexcept {
 bool Plan::may_start(const Executor& executor, StreamId id) noexcept {
   Stream& stream = streams_[id];
   if (stream.waiting == 0) return false;
+  const Model& model = models_[executor.model];
   const std::uint64_t inside = stream.next_start - stream.head_number;
-  if (inside >= window_frames(id) || inside + stream.untaken >= stream.options.window_most) {
+  const bool consumer_is_behind = inside + stream.untaken >= stream.options.window_most;
+  if (consumer_is_behind || !stream.window.has_room(inside, model.executors.size(), model.longest_bound)) {
     ++stream.window_binds;
-    stream.consumer_binds += inside + stream.untaken >= stream.options.window_most ? 1 : 0;
+    stream.consumer_binds += consumer_is_behind ? 1 : 0;
     return false;
   }
   if (stream.options.prefer.valid() && stream.options.prefer != executor.device) {
@@ -141,7 +147,6 @@ FrameId Plan::take_waiting(StreamId id) {
   --model.waiting;
   model.queue.charge(id, 1.0);
   room_made(stream, id);
-  frames_[frame].started = now_;
   stream.queueing.add(now_ - frames_[frame].offered);
   return frame;
 }
@@ -194,6 +199,7 @@ bool Plan::start_frames(ExecutorId id) {
   for (; frame.valid(); frame = job.frames.size() < models_[model_id].batch ? next_frame(id) : FrameId{}) {
     Frame& running = frames_[frame];
     running.running = true;
+    running.started = now_;
     ++running.jobs;
     ++running.attempts;
     job.frames.push_back(frame);

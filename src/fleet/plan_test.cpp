@@ -56,6 +56,40 @@ TEST(Plan, ACardThatHangsCostsNoFrameAndNoRateOfTheOthers) {
   hang = false;
 }
 
+TEST(Plan, AnInstanceThatCouldNotBeLoadedIsLoadedWhenItsCardAnswers) {
+  PlanDriver cards;
+  cards.add_cards(1, 1);
+  cards.apply(event::AddDevice{"away", "board"});
+  cards.apply(event::AddExecutor{.device = DeviceId(1), .model = ModelId(0), .trouble = "The link is down."});
+  EXPECT_EQ(cards.plan.devices()[DeviceId(1)].state, DeviceState::quarantined);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(1)].cause, "The link is down.");
+  bool up = false;
+  cards.reload_works = [&](auto) { return up; };
+  cards.run_for(1s);
+  EXPECT_NE(cards.plan.devices()[DeviceId(1)].state, DeviceState::ready);
+  up = true;
+  cards.run_for(3s);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(1)].state, DeviceState::ready);
+  EXPECT_EQ(cards.plan.executors()[ExecutorId(1)].depth, 2);
+  const StreamId stream = cards.open();
+  cards.saturate(stream, cards.now + 100ms);
+  EXPECT_GT(cards.plan.executors()[ExecutorId(1)].frames, 40);
+}
+
+TEST(Plan, TheStartOfAFrameIsThatOfTheRunThatCounted) {
+  PlanDriver cards;
+  cards.add_cards(2, 1);
+  bool first = true;
+  cards.service = [&](auto...) { return std::exchange(first, false) ? Service{2ms, Code::runtime_error} : Service{2ms}; };
+  const StreamId stream = cards.open();
+  const TimePoint begin = cards.now;
+  cards.offer(stream);
+  cards.run_for(100ms);
+  ASSERT_EQ(cards.answers[0].size(), 1);
+  EXPECT_EQ(cards.answers[0][0].attempts, 2);
+  EXPECT_EQ(cards.answers[0][0].started, begin + 2ms);
+}
+
 TEST(Plan, ACardThatComesBackIsProbedAndReadmitted) {
   PlanDriver cards;
   cards.add_cards(2, 2);

@@ -58,6 +58,6 @@ std::uint64_t mix_decisions(std::uint64_t digest, const Actions& actions) noexce
 
 /// The first byte of a recording's entries that are no events; events are their place in `PlanEvent` plus one.
 inline constexpr std::uint64_t digest_entry = 0;
-inline constexpr std::string_view recording_magic = "polymetis recording 1\n";
+inline constexpr std::string_view recording_magic = "polymetis recording 2\n";
 
 }  // namespace polymetis::fleet

@@ -52,6 +52,7 @@ bool fits(const PlanEvent& event, const Plan& plan) {
         copy.members(check);
         using E = decltype(copy);
         if constexpr (std::is_same_v<E, event::AddExecutor>) return check.good() && copy.device.valid() && copy.model.valid() && copy.depth < 1024;
+        if constexpr (std::is_same_v<E, event::Reloaded>) return check.good() && copy.depth < 1024;
         if constexpr (std::is_same_v<E, event::OpenStream>) return check.good() && copy.model.valid() && copy.overload <= Overload::drop_newest;
         if constexpr (std::is_same_v<E, event::DeviceLost> || std::is_same_v<E, event::DeviceAppeared>) return check.good() && copy.device.valid();
         return check.good();

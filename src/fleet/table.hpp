@@ -1,7 +1,8 @@
 #pragma once
 
-#include <deque>
 #include <vector>
+
+#include "fleet/stable_vector.hpp"
 
 namespace polymetis::fleet {
 
@@ -12,8 +13,9 @@ class Table {
   /// A place as new: `T::reset()` where there is one (it may keep memory), else a fresh T.
   IdType add() {
     if (free_.empty()) {
-      items_.emplace_back();
-      return IdType(items_.size() - 1);
+      const IdType id(items_.size());
+      items_.grown_to(id.value);
+      return id;
     }
     const IdType id = free_.back();
     free_.pop_back();
@@ -32,7 +34,7 @@ class Table {
   [[nodiscard]] std::size_t used() const noexcept { return items_.size() - free_.size(); }
 
  private:
-  std::deque<T> items_;
+  StableVector<T> items_;
   std::vector<IdType> free_;
 };
 

@@ -53,7 +53,8 @@ TensorSet::TensorSet(TensorPool& pool, std::span<const std::size_t> row_bytes, s
 Result::Lease* TensorSet::lease(std::size_t row) noexcept { return &leases_[row]; }
 
 void TensorSet::let_go() noexcept {
-  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) pool_.put_back(this);
+  // Who has the only reference needs no exchange: nobody else can make another.
+  if (references_.load(std::memory_order_acquire) == 1 || references_.fetch_sub(1, std::memory_order_acq_rel) == 1) pool_.put_back(this);
 }
 
 TensorPool::TensorPool(std::shared_ptr<MemoryBudget> budget, std::vector<std::size_t> row_bytes, std::size_t rows)

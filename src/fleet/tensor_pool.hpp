@@ -112,7 +112,7 @@ class TensorPool {
   const std::size_t rows_;
   std::size_t set_bytes_ = 0;
   // guarded by mutex_
-  mutable base::Mutex mutex_{base::Mutex::Wait::spin};
+  mutable base::BriefMutex mutex_;
   bool orphaned_ GUARDED_BY(mutex_) = false;
   std::size_t out_ GUARDED_BY(mutex_) = 0;
   TensorSet* free_ GUARDED_BY(mutex_) = nullptr;

@@ -40,7 +40,8 @@ class Todo {
   struct List {
     std::vector<T> entries;
     std::size_t next = 0;  ///< those before it are done
-    void push_back(T entry) { entries.push_back(std::move(entry)); }
+    void push_back(T&& entry) { entries.push_back(std::move(entry)); }
+    void push_back(const T& entry) { entries.push_back(entry); }
     void clear() noexcept {
       entries.clear();
       next = 0;

@@ -33,10 +33,15 @@ class Window {
   [[nodiscard]] std::size_t frames(std::size_t instances, Duration hang_bound) const noexcept {
     if (chosen_ > 0) return std::min(chosen_, most_);
     const double hidden = kept_rate_ * std::chrono::duration<double>(hang_bound).count() * slack;
-    return std::clamp(static_cast<std::size_t>(hidden), std::min<std::size_t>(4 * std::max<std::size_t>(instances, 1), most_), most_);
+    return std::clamp(static_cast<std::size_t>(hidden), least(instances), most_);
+  }
+  /// `inside < frames(instances, hang_bound)`, soon answered in the usual case.
+  [[nodiscard]] bool has_room(std::size_t inside, std::size_t instances, Duration hang_bound) const noexcept {
+    return (chosen_ == 0 && inside < least(instances)) || inside < frames(instances, hang_bound);
   }
 
  private:
+  [[nodiscard]] std::size_t least(std::size_t instances) const noexcept { return std::min<std::size_t>(4 * std::max<std::size_t>(instances, 1), most_); }
   static constexpr Duration measure_every = std::chrono::milliseconds(10);
   static constexpr double shortest_memory_s = 0.03;
   static constexpr double slack = 2.5;  // a frame may hang one card after the other before it is given up, and runs in between

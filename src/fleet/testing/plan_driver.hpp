@@ -24,6 +24,7 @@ class PlanDriver {
     Outcome outcome;
     DeviceId device;
     std::uint32_t attempts;
+    TimePoint started;
     TimePoint time;
     std::string status;
   };
@@ -120,12 +121,12 @@ class PlanDriver {
             change.state);
       for (const auto& start : todo.starts) begin(start, todo);
       for (const JobId job : todo.abandons) abandoned.insert(job);
-      for (const auto& d : todo.delivers) answers[d.stream.value].push_back({d.number, d.outcome, d.device, d.attempts, now, d.status.to_string()});
+      for (const auto& d : todo.delivers) answers[d.stream.value].push_back({d.number, d.outcome, d.device, d.attempts, d.started, now, d.status.to_string()});
       closed += todo.closed.size();
       if (todo.reloads.empty()) return;
       for (const ExecutorId e : todo.reloads) {
         busy_until[e.value] = now;
-        plan.apply(now, event::Reloaded{e, reload_works(e) ? Code::ok : Code::connection_error, "gone"}, actions);
+        plan.apply(now, event::Reloaded{e, 2, std::chrono::milliseconds(20), reload_works(e) ? Code::ok : Code::connection_error, "gone"}, actions);
       }
     }
   }
