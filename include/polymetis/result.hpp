@@ -60,6 +60,8 @@ class POLYMETIS_API Result {
   /// One span a model output, in the order of `Model::outputs`, as one frame's part of the tensor. Empty unless `ok()`. Valid as long as
   /// this result.
   [[nodiscard]] std::span<const std::span<const std::byte>> outputs() const noexcept;
+  /// Gives the outputs back to the fleet before this result ends; the rest of it stays.
+  void release_outputs() noexcept { lease_.reset(); }
 
  private:
   friend class FleetAccess;

@@ -27,6 +27,7 @@ struct PyResult {
   std::shared_ptr<const Model> model;
   std::shared_ptr<const FleetNames> names;
   nanobind::object outputs;  ///< arrays of its own, made when first asked for
+  bool viewed = false;       ///< there are arrays over the fleet's memory
 };
 
 struct PySlot {

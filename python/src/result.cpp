@@ -7,6 +7,7 @@
 #include "fleet_objects.hpp"
 
 namespace nb = nanobind;
+using namespace nb::literals;
 
 namespace polymetis::python {
 namespace {
@@ -32,7 +33,7 @@ void raise_if_not_ok(const PyResult& self) {
   throw nb::python_error();
 }
 
-/// Arrays of its own: the fleet's memory goes back at once.
+/// Arrays of its own: the fleet's memory goes back at once, unless it is viewed.
 nb::object outputs(PyResult& self) {
   raise_if_not_ok(self);
   if (self.outputs.is_valid()) return self.outputs;
@@ -46,14 +47,27 @@ nb::object outputs(PyResult& self) {
     arrays.append(nb::cast(nb::ndarray<nb::numpy, std::int8_t>(memory, shape.size(), shape.data(), owner)));
   }
   self.outputs = arrays;
+  if (!self.viewed) self.result.release_outputs();
   return self.outputs;
 }
 
-/// Read-only arrays over the fleet's memory, valid while `owner` lives.
+nb::list read_only(nb::handle arrays) {
+  nb::list views;
+  for (nb::handle array : arrays) {
+    const nb::object view = array.attr("view")();
+    view.attr("setflags")("write"_a = false);
+    views.append(view);
+  }
+  return views;
+}
+
+/// Read-only arrays over the fleet's memory, or over `outputs` where that was copied before; valid while `owner` lives.
 nb::list views(nb::object owner) {
   if (!nb::isinstance<PyResult>(owner)) raise("InvalidType", std::string("A view is of a Result; got ") + nb::type_name(owner.type()).c_str() + ".");
-  const PyResult& self = nb::cast<const PyResult&>(owner);
+  PyResult& self = nb::cast<PyResult&>(owner);
   raise_if_not_ok(self);
+  if (self.result.outputs().empty()) return read_only(self.outputs);
+  self.viewed = true;
   nb::list arrays;
   for (std::size_t i = 0; i < self.model->outputs.size(); ++i) {
     const auto from = self.result.outputs()[i];

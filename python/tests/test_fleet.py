@@ -77,6 +77,28 @@ def test_a_view_reads_in_place(fleet, model):
             outputs[0][...] = 0
 
 
+def test_outputs_and_views_of_one_result_in_any_order(fleet, model):
+    first, second = fleet.stream(model, [frame(7), frame(9)])
+    copied = first.outputs[0]
+    with fleet_module.view(first) as outputs, fleet_module.view(second) as others:
+        assert outputs[0].base is not None and (outputs[0] == copied).all()
+        with pytest.raises(ValueError, match="read-only"):
+            outputs[0][...] = 0
+        assert (second.outputs[0] == 10).all()
+        list(fleet.stream(model, (frame(99) for _ in range(50))))
+        assert (others[0] == 10).all()
+
+
+def test_copied_outputs_leave_the_fleets_memory_free(tmp_path, model, monkeypatch):
+    monkeypatch.setenv("POLYMETIS_RUN_DIR", str(tmp_path / "another"))
+    with Fleet(topology=topology(tmp_path), virtual=True, memory_bytes=1 << 14) as fleet:
+        kept = []
+        for result in fleet.stream(model, (frame(n % 100) for n in range(1000))):
+            assert result.outputs[0].flat[0] == result.number % 100 + 1
+            kept.append(result)
+        assert len(kept) == 1000
+
+
 def test_map_gives_outputs(fleet, model):
     assert [int(outputs[0].flat[0]) for outputs in fleet.map(model, map(frame, range(10)))] == list(range(1, 11))
 
@@ -310,7 +332,7 @@ def test_a_recording_replays_bit_for_bit_and_a_trace_is_the_chrome_format(tmp_pa
 
 
 def test_a_damaged_recording_is_refused(tmp_path):
-    (tmp_path / "bad.rec").write_bytes(b"polymetis recording 1\n" + bytes(range(1, 200)))
+    (tmp_path / "bad.rec").write_bytes(b"polymetis recording 2\n" + bytes(range(1, 200)))
     done = subprocess.run([sys.executable, "-m", "polymetis", "replay", str(tmp_path / "bad.rec")], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     done = subprocess.run([sys.executable, "-m", "polymetis", "replay", __file__], capture_output=True, text=True, check=False)

@@ -90,9 +90,21 @@ Status Fleet::Impl::check() const {
 
 void Fleet::Impl::close(Duration patience) {
   watch.reset();
+  {
+    base::MutexLock lock(mutex);
+    if (!health_at_close) health_at_close = health();
+  }
   dispatcher->close(patience);
   base::MutexLock lock(mutex);
   cards.clear();
+}
+
+std::vector<DeviceHealth> Fleet::Impl::health() const {
+  if (health_at_close) return *health_at_close;
+  auto all = dispatcher->look([](const fleet::Plan& plan, const auto&) { return fleet::health_of(plan); });
+  for (std::size_t i = 0; i < all.size() && i < cards.cards().size(); ++i)
+    all[i].is_virtual = cards.cards()[i].listed.description.reality == Reality::simulated;
+  return all;
 }
 
 Expected<Fleet> Fleet::create(const FleetOptions& options) {
@@ -174,10 +186,7 @@ Expected<std::shared_ptr<const Model>> Fleet::load_model(const std::filesystem::
 std::vector<DeviceHealth> Fleet::health() const {
   if (!impl_) return {};
   base::MutexLock lock(impl_->mutex);
-  auto all = impl_->dispatcher->look([](const fleet::Plan& plan, const auto&) { return fleet::health_of(plan); });
-  for (std::size_t i = 0; i < all.size() && i < impl_->cards.cards().size(); ++i)
-    all[i].is_virtual = impl_->cards.cards()[i].listed.description.reality == Reality::simulated;
-  return all;
+  return impl_->health();
 }
 
 FleetMetrics Fleet::metrics() const {
@@ -193,6 +202,7 @@ FleetMetrics Fleet::metrics() const {
 
 Explanation Fleet::explain() const {
   if (!impl_) return {};
+  if (impl_->dispatcher->closed()) return {.binds = "nothing", .text = "The fleet is closed."};
   base::MutexLock lock(impl_->mutex);
   const TimePoint time = impl_->host->now();
   const fleet::Sample now = impl_->dispatcher->look([time](const fleet::Plan& plan, const auto&) { return fleet::sample_of(plan, time); });
@@ -208,7 +218,7 @@ void Fleet::on_event(EventCallback callback) {
 
 Status Fleet::write_trace(const std::filesystem::path& path) const {
   if (!impl_) return empty_handle("Fleet");
-  if (impl_->options.trace_frames == 0) return {Code::invalid_argument, "The fleet keeps no frames for a trace; set FleetOptions::trace_frames."};
+  if (impl_->options.trace_frames == 0) return {Code::invalid_argument, "The fleet keeps no frames for a trace; make it with trace_frames above 0."};
   fleet::TraceNames names;
   const fleet::Trace trace = impl_->dispatcher->trace();
   {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include "base/fork.hpp"
 #include "fleet/cards.hpp"
@@ -17,6 +18,8 @@ struct Fleet::Impl {
   /// Errors: `invalid_argument` closed, made before fork.
   [[nodiscard]] Status check() const;
   void close(Duration patience);
+  /// Of the fleet at work; once it is closed, of its last moment.
+  [[nodiscard]] std::vector<DeviceHealth> health() const REQUIRES(mutex);
 
   // constant
   const Context context;
@@ -31,6 +34,7 @@ struct Fleet::Impl {
   fleet::Cards cards GUARDED_BY(mutex);
   mutable fleet::Sampler sampler GUARDED_BY(mutex);
   std::uint64_t streams_opened GUARDED_BY(mutex) = 0;
+  std::optional<std::vector<DeviceHealth>> health_at_close GUARDED_BY(mutex);
 };
 
 struct Stream::Impl {
