@@ -12,6 +12,7 @@
 #include <numeric>
 #include <thread>
 
+#include "base/futex.hpp"
 #include "base/loop_host.hpp"
 #include "base/thread_host.hpp"
 #include "conformance/test_package.hpp"
@@ -132,6 +133,35 @@ void memory(bench::Figures& figures) {
   figures.add("rss_growth_10m_frames_mib", resident_mib() - before, "MiB", Goal::at_most, 1, 1);
 }
 
+/// From this thread to another and back, both asleep: what any two wake-ups cost on this computer.
+double thread_round_trip_us() {
+  constexpr std::uint32_t trips = 8000;
+  std::atomic<std::uint32_t> there{0};
+  std::atomic<std::uint32_t> back{0};
+  const auto say = [](std::atomic<std::uint32_t>& word, std::uint32_t n) {
+    word.store(n);
+    base::futex_wake(&word, 1);
+  };
+  const auto hear = [](std::atomic<std::uint32_t>& word, std::uint32_t n) {
+    while (word.load() != n) base::futex_wait(word, n - 1, TimePoint::max());
+  };
+  std::thread other([&] {
+    for (std::uint32_t n = 1; n <= trips; ++n) {
+      hear(there, n);
+      say(back, n);
+    }
+  });
+  std::vector<double> us;
+  for (std::uint32_t n = 1; n <= trips; ++n) {
+    const auto begin = Clock::now();
+    say(there, n);
+    hear(back, n);
+    us.push_back(bench::since(begin) * 1e6);
+  }
+  other.join();
+  return bench::median(us);
+}
+
 void latency(bench::Figures& figures) {
   {
     Bed bed(Bed::cards(2, instant));
@@ -157,6 +187,7 @@ void latency(bench::Figures& figures) {
       us.push_back((bench::since(begin) - bench::Seconds(result.times.compute_ended - result.times.compute_started).count()) * 1e6);
     }
     figures.add("idle_latency_thread_us", bench::median(us), "us", Goal::at_most, 25, us.size());
+    figures.add("thread_round_trip_us", thread_round_trip_us(), "us", Goal::none, 0, us.size());
   }
 }
 

@@ -1,6 +1,7 @@
 #include "polymetis/host.hpp"
 
 #include "base/futex.hpp"
+#include "base/short_waits.hpp"
 
 namespace polymetis {
 
@@ -11,12 +12,18 @@ void Latch::open() noexcept {
 }
 
 bool Latch::wait_until(TimePoint deadline) noexcept {
-  for (;;) {
+  static thread_local base::ShortWaits waits;
+  if (is_open() || waits.look(deadline, [this] { return is_open(); })) return true;
+  const TimePoint begin = std::chrono::steady_clock::now();
+  for (TimePoint now = begin; now < deadline; now = std::chrono::steady_clock::now()) {
     std::uint32_t state = closed;
-    if (!state_.compare_exchange_strong(state, waited_for, std::memory_order_acquire) && state == opened) return true;
-    if (std::chrono::steady_clock::now() >= deadline) return is_open();
-    base::futex_wait(state_, waited_for, deadline);
+    if (state_.compare_exchange_strong(state, waited_for, std::memory_order_acquire) || state == waited_for)
+      base::futex_wait(state_, waited_for, deadline);
+    if (!is_open()) continue;
+    waits.slept(std::chrono::steady_clock::now() - begin);
+    return true;
   }
+  return is_open();
 }
 
 }  // namespace polymetis

@@ -1,5 +1,7 @@
 #include "base/mutex.hpp"
 
+#include "base/short_waits.hpp"
+
 namespace polymetis::base {
 
 namespace {
@@ -8,17 +10,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::nanoseconds between_looks{4000};
 constexpr unsigned looks = 8;
-
-/// Some hundred nanoseconds in which the other thread of this core has it to itself.
-void rest() noexcept {
-  for (unsigned i = 0; i < 16; ++i) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("isb");
-#endif
-  }
-}
 
 }  // namespace
 

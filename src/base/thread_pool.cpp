@@ -24,8 +24,7 @@ unsigned ThreadPool::threads() {
 
 void ThreadPool::call(Worker& worker, Task task) {
   worker.task = task;
-  worker.called.store(1, std::memory_order_release);
-  futex_wake(&worker.called, 1);
+  if (worker.state.exchange(Worker::called, std::memory_order_release) == Worker::asleep) futex_wake(&worker.state, 1);
 }
 
 void ThreadPool::wake_all() noexcept {
@@ -50,23 +49,29 @@ bool ThreadPool::take(Worker& worker) {
       return true;
     }
     if (ending_ != Ending::no) return false;
-    worker.called.store(0, std::memory_order_relaxed);
+    worker.state.store(Worker::awake, std::memory_order_relaxed);
     idle_.push_back(&worker);
   }
   return sleep(worker);
 }
 
 bool ThreadPool::sleep(Worker& worker) {
-  TimePoint deadline = std::chrono::steady_clock::now() + patience_;
-  while (worker.called.load(std::memory_order_acquire) == 0) {
+  const auto is_called = [&worker] { return worker.state.load(std::memory_order_acquire) == Worker::called; };
+  if (worker.waits.look(TimePoint::max(), is_called)) return true;
+  const TimePoint begin = std::chrono::steady_clock::now();
+  TimePoint deadline = begin + patience_;
+  std::uint32_t awake = Worker::awake;
+  worker.state.compare_exchange_strong(awake, Worker::asleep, std::memory_order_acquire);
+  while (!is_called()) {
     if (std::chrono::steady_clock::now() >= deadline) {
       MutexLock lock(mutex_);
-      if (worker.called.load(std::memory_order_relaxed) != 0) break;
+      if (is_called()) break;
       if (!may_stay(worker)) return false;
       deadline = TimePoint::max();
     }
-    futex_wait(worker.called, 0, deadline);
+    futex_wait(worker.state, Worker::asleep, deadline);
   }
+  worker.waits.slept(std::chrono::steady_clock::now() - begin);
   return true;
 }
 

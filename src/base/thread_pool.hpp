@@ -4,6 +4,7 @@
 #include <deque>
 #include <vector>
 
+#include "base/short_waits.hpp"
 #include "base/thread.hpp"
 
 namespace polymetis::base {
@@ -19,8 +20,10 @@ class ThreadPool final : public Crew {
 
  private:
   struct Worker {
+    enum State : std::uint32_t { awake, asleep, called };
     Task task;
-    std::atomic<std::uint32_t> called{0};  // set under the mutex, after `task`, once it is no longer in `idle_`
+    std::atomic<std::uint32_t> state{awake};  // called: set under the mutex, after `task`, once it is no longer in `idle_`
+    ShortWaits waits;
   };
   static constexpr std::size_t kept = 2;
 
