@@ -107,9 +107,10 @@ Expected<std::uint64_t> Dispatcher::submit(StreamRecord& stream, TensorSet* inpu
         wake_one(stream.room_waiters);  // perhaps there is room for the next as well
         break;
       }
-      if (until <= last_now_ || !wait_for(stream.room_waiters, until))
+      if (until <= last_now_)
         return failure(Code::pending,
                        fmt::format("{}'s queue is full; take results, wait, or open the stream with a drop policy.", stream.options.name));
+      wait_for(stream.room_waiters, until);
     }
   }
   Todo::of_this_thread().run();

@@ -325,8 +325,9 @@ void Plan::close_if_done(StreamId id) {
   streams_.remove(id);
 }
 
+/// Told when half the queue is free, so that whoever waits is woken once for several frames.
 void Plan::room_made(Stream& stream, StreamId id) {
-  if (!stream.full || stream.waiting >= stream.options.queue_frames) return;
+  if (!stream.full || stream.waiting > stream.options.queue_frames / 2) return;
   stream.full = false;
   actions_->room.push_back(id);
 }

@@ -188,6 +188,21 @@ TEST(Plan, ALostCardsFramesRunElsewhere) {
   EXPECT_EQ(cards.count(Outcome::outputs), cards.answers[0].size());
 }
 
+TEST(Plan, AFullQueueSaysThatItHasRoomWhenHalfOfItIsFree) {
+  PlanDriver cards;
+  cards.add_cards(1, 1);  // 2 ms a frame, two in the card
+  const StreamId stream = cards.open({.queue_frames = 8});
+  while (cards.offer(stream)) {
+  }
+  cards.run_for(7ms);
+  EXPECT_EQ(cards.rooms, 0);
+  EXPECT_TRUE(cards.offer(stream)) << "There is room for who asks.";
+  cards.run_for(4ms);
+  EXPECT_EQ(cards.rooms, 1);
+  cards.run_for(1s);
+  EXPECT_EQ(cards.rooms, 1);
+}
+
 TEST(Plan, DropOldestKeepsTheNewestAndAnswersAll) {
   PlanDriver cards;
   cards.add_cards(1, 1);

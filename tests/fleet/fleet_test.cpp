@@ -113,6 +113,20 @@ TEST(Fleet, ClosingTakesNoLongerThanWhatRuns) {
   EXPECT_LE(bed.host->now() - begin, 10ms);
 }
 
+TEST(Fleet, WhoWaitsForRoomGetsItAtItsDeadlineAtTheLatest) {
+  FleetBed bed(FleetBed::cards_of(1, "cores = 1\ncompute = \"none\"\ntiming = { fps = 500 }\n"));
+  Fleet fleet = Fleet::create(bed.context).value();
+  Stream stream = fleet.open_stream(bed.model, {.queue_frames = 8}).value();
+  const auto submit_until = [&](Duration patience) {
+    Slot slot = stream.slot().value();
+    return stream.try_submit(slot, {}, bed.host->now() + patience).has_value();
+  };
+  while (submit_until(0ms)) {
+  }
+  EXPECT_FALSE(submit_until(500us));
+  EXPECT_TRUE(submit_until(4ms));  // one place is free then, not half of them
+}
+
 TEST(Fleet, RefusesToStartOnFewerCardsThanRequired) {
   FleetBed bed(1);
   const auto fleet = Fleet::create(bed.context, {.require = 2});

@@ -109,6 +109,7 @@ class PlanDriver {
   std::set<JobId> abandoned;
   std::size_t opened = 0;
   std::size_t closed = 0;
+  std::size_t rooms = 0;  ///< times that a full queue was said to have room
 
  private:
   void perform() {
@@ -123,6 +124,7 @@ class PlanDriver {
       for (const JobId job : todo.abandons) abandoned.insert(job);
       for (const auto& d : todo.delivers) answers[d.stream.value].push_back({d.number, d.outcome, d.device, d.attempts, d.started, now, d.status.to_string()});
       closed += todo.closed.size();
+      rooms += todo.room.size();
       if (todo.reloads.empty()) return;
       for (const ExecutorId e : todo.reloads) {
         busy_until[e.value] = now;
