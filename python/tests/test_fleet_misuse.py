@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 import time
 
 import numpy as np
+import programs
 import pytest
 from conftest import INSTANT
 from polymetis import Fleet
@@ -172,3 +174,43 @@ def test_closing_after_a_late_frame_waits_for_its_run_only(topology, package):
         begin = time.monotonic()
         fleet.close(patience=5)
         assert time.monotonic() - begin < 2
+
+
+def test_a_loop_that_closes_while_a_frame_runs_loses_nothing(topology, package):
+    with Fleet(topology=topology(SLOW), virtual=True) as fleet:
+        model = fleet.load_model(package)
+
+        async def leaves_while_it_waits():
+            future = fleet.submit(model, FRAME)
+            waiting = asyncio.wrap_future(future)
+            await asyncio.sleep(0)
+            return future, waiting
+
+        future, waiting = asyncio.run(leaves_while_it_waits())
+        assert future.result(10).ok
+        assert not waiting.done()
+        assert fleet.submit(model, FRAME).result(10).ok
+
+
+HUNG = '[[board]]\nname = "metis-0:1:0"\ncores = 1\ncompute = "none"\ntiming = { fps = 500 }\n[[board.fault]]\nkind = "hang"\nat_job = 2\n'
+
+
+@pytest.mark.parametrize("ends", ["pass", "fleet.close(0.05)"])
+def test_a_program_ends_while_a_card_hangs(topology, package, ends):
+    status, out, err = programs.run(
+        f"""
+from polymetis import Fleet
+fleet = Fleet(topology=sys.argv[1], virtual=True, hang_floor=60)
+stream = fleet.stream(fleet.load_model(sys.argv[2]))
+while fleet.health()[0].state != "ready":
+    time.sleep(0.001)
+stream.submit(memory()[0])
+say("submitted")
+{ends}
+""",
+        topology(HUNG),
+        package,
+        timeout=30,
+    )
+    assert (status, out) == (0, "submitted\n"), err
+    assert err == ""
