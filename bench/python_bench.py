@@ -98,23 +98,15 @@ def async_queue(folder):
     frame = np.zeros((1, 2, 2, 4), np.int8)
     queue = ov.AsyncInferQueue(ov.Core().compile_model(package / "graph.xml", "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"}))
     with Fleet(topology=topology(folder, '[[board]]\ncount = 2\nname = "metis-0:{}:0"\n'), virtual=True) as fleet:
-        model = fleet.load_model(package)
 
-        def ours(count=5000):
-            begin = time.perf_counter()
-            for _ in fleet.stream(model, (frame for _ in range(count))):
-                pass
-            return count / (time.perf_counter() - begin)
-
-        def theirs(count=5000):
-            begin = time.perf_counter()
-            for _ in range(count):
-                queue.start_async([frame])
+        def queued(stop):
+            for inputs in until(stop, lambda: [frame]):
+                queue.start_async(inputs)
+                yield
             queue.wait_all()
-            return count / (time.perf_counter() - begin)
 
-        ours(500), theirs(500)
-        return [figure("dispatch_vs_asyncinferqueue_ratio", statistics.median(ours() / theirs() for _ in range(PAIRS)), "of AsyncInferQueue")]
+        ours = stream_rate(fleet, fleet.load_model(package), frame)
+        return [figure("dispatch_vs_asyncinferqueue_ratio", median_ratio(ours, rate_of(queued)), "of AsyncInferQueue")]
 
 
 def onnx_runtime(models, folder):
