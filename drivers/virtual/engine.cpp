@@ -32,10 +32,23 @@ const ov::AnyMap& options() {
   return map;
 }
 
-/// The engine. Never destroyed: at the exit of a forked child that would wait for threads which only the parent has.
-const std::shared_ptr<ov::Core>& core() {
-  static const auto& instance = *new std::shared_ptr<ov::Core>(std::make_shared<ov::Core>());
-  return instance;
+/// It lives until the process that made it ends and until the last network is gone. In a forked child its end would wait for threads which only the
+/// parent has, so there it is left alone.
+struct Engine {
+  Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine() {
+    if (maker != ::getpid()) static_cast<void>(new std::shared_ptr<ov::Core>(std::move(core)));
+  }
+
+  const pid_t maker = ::getpid();
+  std::shared_ptr<ov::Core> core = std::make_shared<ov::Core>();
+};
+
+std::shared_ptr<ov::Core> core() {
+  static Engine engine;
+  return engine.core;
 }
 
 std::string first_line(const char* text) {
