@@ -33,22 +33,36 @@ void raise_if_not_ok(const PyResult& self) {
   throw nb::python_error();
 }
 
-/// Arrays of its own: the fleet's memory goes back at once, unless it is viewed.
-nb::object outputs(PyResult& self) {
-  raise_if_not_ok(self);
-  if (self.outputs.is_valid()) return self.outputs;
-  nb::list arrays;
-  for (std::size_t i = 0; i < self.model->outputs.size(); ++i) {
-    const auto from = self.result.outputs()[i];
-    const auto shape = frame_shape(self.model->outputs[i], self.model->batch);
-    auto* memory = new std::int8_t[from.size()];
-    const nb::capsule owner(memory, [](void* bytes) noexcept { delete[] static_cast<std::int8_t*>(bytes); });
-    std::memcpy(memory, from.data(), from.size());
-    arrays.append(nb::cast(nb::ndarray<nb::numpy, std::int8_t>(memory, shape.size(), shape.data(), owner)));
+using Copy = std::unique_ptr<std::int8_t[]>;
+
+/// All at once, before any Python object is made: that may let another thread do the same.
+std::vector<Copy> copies_of(const Result& result) {
+  std::vector<Copy> copies;
+  for (const auto from : result.outputs()) {
+    copies.push_back(std::make_unique<std::int8_t[]>(from.size()));
+    std::memcpy(copies.back().get(), from.data(), from.size());
   }
-  self.outputs = arrays;
-  if (!self.viewed) self.result.release_outputs();
-  return self.outputs;
+  return copies;
+}
+
+nb::object array_of(const TensorInfo& tensor, std::size_t batch, Copy copy) {
+  const auto shape = frame_shape(tensor, batch);
+  std::int8_t* const memory = copy.release();
+  const nb::capsule owner(memory, [](void* bytes) noexcept { delete[] static_cast<std::int8_t*>(bytes); });
+  return nb::cast(nb::ndarray<nb::numpy, std::int8_t>(memory, shape.size(), shape.data(), owner));
+}
+
+/// Arrays of its own: the fleet's memory goes back at once, unless it is viewed.
+nb::list outputs(PyResult& self) {
+  raise_if_not_ok(self);
+  if (!self.outputs.is_valid()) {
+    std::vector<Copy> copies = copies_of(self.result);
+    nb::list arrays;
+    for (std::size_t i = 0; i < copies.size(); ++i) arrays.append(array_of(self.model->outputs[i], self.model->batch, std::move(copies[i])));
+    if (!self.outputs.is_valid()) self.outputs = nb::tuple(arrays);
+    if (!self.viewed) self.result.release_outputs();
+  }
+  return nb::list(self.outputs);
 }
 
 nb::list read_only(nb::handle arrays) {

@@ -87,6 +87,9 @@ def test_outputs_and_views_of_one_result_in_any_order(fleet, model):
         assert (second.outputs[0] == 10).all()
         list(fleet.stream(model, (frame(99) for _ in range(50))))
         assert (others[0] == 10).all()
+    first.outputs.clear()  # the list is the caller's
+    with fleet_module.view(first) as outputs:
+        assert (outputs[0] == 8).all() and (first.outputs[0] == 8).all()
 
 
 def test_copied_outputs_leave_the_fleets_memory_free(tmp_path, model, monkeypatch):

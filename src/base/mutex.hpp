@@ -41,7 +41,7 @@ class CAPABILITY("mutex") Mutex {
   std::mutex inner_;
 };
 
-/// A mutex for what is held for less than a microsecond, and often. Who finds it taken looks again after longer and longer pauses before it
+/// A mutex for what is held for less than a microsecond, and often. Who finds it taken looks again every few microseconds before it
 /// sleeps; meanwhile the holder takes it again and again, its data in its own cache, so two threads on one lock are about as fast as one.
 /// Unfair for these microseconds. Thread-safe.
 class CAPABILITY("mutex") BriefMutex {

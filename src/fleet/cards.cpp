@@ -88,7 +88,7 @@ std::string Cards::executor_name(ExecutorId id) const {
   for (const PlacedModel& model : models_)
     for (const Placed& placed : model.executors)
       if (placed.executor == id)
-        return fmt::format("{} core {}, {}", cards_[placed.card].listed.description.name, fmt::join(placed.cores, "+"), model.model->name);
+        return fmt::format("{} core {}, {}", placed.device, fmt::join(placed.cores, "+"), model.model->name);
   return "retired";
 }
 
@@ -209,7 +209,7 @@ Status Cards::load(Dispatcher& dispatcher, PlacedModel& model, std::size_t card_
   if (!instance && instance.error().code() != Code::connection_error) return instance.error();
   if (!instance) unreachable = instance.error();
   const ExecutorId id = dispatcher.add_executor(card.id, model.id, std::move(instance), lease, load_now);
-  Placed placed{id, card_index, {}};
+  Placed placed{id, card_index, card.listed.description.name, {}};
   for (unsigned i = 0; i < count; ++i) {
     card.cores[first + i].executor = id;
     placed.cores.push_back(card.cores[first + i].number);

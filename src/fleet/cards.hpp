@@ -27,6 +27,7 @@ class Cards {
   struct Placed {
     ExecutorId executor;
     std::size_t card = 0;
+    std::string device;
     std::vector<unsigned> cores;
   };
   struct PlacedModel {

@@ -68,9 +68,9 @@ bool Dispatcher::retire(ExecutorId id, TimePoint until) {
   {
     base::MutexLock lock(mutex_);
     decide(host_->now(), event::RetireExecutor{id});
-    while (executors_[id.value].instance != nullptr && wait_for(retire_waiters_, until)) {
+    while (executors_[id.value].lease != nullptr && wait_for(retire_waiters_, until)) {
     }
-    gone = executors_[id.value].instance == nullptr;
+    gone = executors_[id.value].lease == nullptr;
   }
   Todo::of_this_thread().run();
   return gone;
@@ -212,10 +212,10 @@ void Dispatcher::wait_until_idle(TimePoint until) {
     if (!wait_for(idle_waiters_, until)) return;
 }
 
-void Dispatcher::close(Duration patience) {
+bool Dispatcher::close(Duration patience) {
   {
     base::MutexLock lock(mutex_);
-    if (closed_.exchange(true)) return;
+    if (closed_.exchange(true)) return false;
     for (std::size_t i = 0; i < open_streams_.size(); ++i) {
       if (open_streams_[i] == nullptr) continue;
       open_streams_[i]->finished = true;
@@ -248,6 +248,7 @@ void Dispatcher::close(Duration patience) {
   }
   // Waits, so not under the lock.
   if (const Status whole = recorder.close(); !whole.ok()) tell({host_->now(), EventKind::stream, "recording", "failed", "", whole.to_string()});
+  return true;
 }
 
 }  // namespace polymetis::fleet

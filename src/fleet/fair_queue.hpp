@@ -31,6 +31,10 @@ class FairQueue {
     }
     return best == nullptr ? StreamId{} : best->stream;
   }
+  template <class Act>
+  void each(Act&& act) const {
+    for (const Entry& entry : entries_) act(entry.stream);
+  }
   void charge(StreamId stream, double cost) noexcept {
     for (Entry& entry : entries_) {
       if (entry.stream != stream) continue;

@@ -90,18 +90,19 @@ Status Fleet::Impl::check() const {
 
 void Fleet::Impl::close(Duration patience) {
   watch.reset();
-  {
-    base::MutexLock lock(mutex);
-    if (!health_at_close) health_at_close = health();
-  }
-  dispatcher->close(patience);
+  auto last = dispatcher->look([](const fleet::Plan& plan, const auto&) { return fleet::health_of(plan); });
+  const bool closed_it = dispatcher->close(patience);
   base::MutexLock lock(mutex);
+  if (closed_it) health_at_close = named_virtual(std::move(last));
   cards.clear();
 }
 
 std::vector<DeviceHealth> Fleet::Impl::health() const {
   if (health_at_close) return *health_at_close;
-  auto all = dispatcher->look([](const fleet::Plan& plan, const auto&) { return fleet::health_of(plan); });
+  return named_virtual(dispatcher->look([](const fleet::Plan& plan, const auto&) { return fleet::health_of(plan); }));
+}
+
+std::vector<DeviceHealth> Fleet::Impl::named_virtual(std::vector<DeviceHealth> all) const {
   for (std::size_t i = 0; i < all.size() && i < cards.cards().size(); ++i)
     all[i].is_virtual = cards.cards()[i].listed.description.reality == Reality::simulated;
   return all;

@@ -20,6 +20,8 @@ struct Fleet::Impl {
   void close(Duration patience);
   /// Of the fleet at work; once it is closed, of its last moment.
   [[nodiscard]] std::vector<DeviceHealth> health() const REQUIRES(mutex);
+  /// With what only the cards know: which are virtual.
+  [[nodiscard]] std::vector<DeviceHealth> named_virtual(std::vector<DeviceHealth> all) const REQUIRES(mutex);
 
   // constant
   const Context context;

@@ -128,7 +128,7 @@ void Plan::add(const event::AddExecutor& added) {
   Executor& executor = executors_[id];
   executor.device = added.device;
   executor.model = added.model;
-  fit(executor, added.depth, added.hang_floor);
+  if (added.trouble.empty()) fit(executor, added.depth, added.hang_floor);
   devices_[added.device].executors.push_back(id);
   models_[added.model].executors.push_back(id);
   executor.usable = usable(added.device);
@@ -139,6 +139,7 @@ void Plan::add(const event::AddExecutor& added) {
 
 /// What a fresh instance says of itself; what is known of the executor's times stays.
 void Plan::fit(Executor& executor, std::uint32_t depth, Duration hang_floor) {
+  executor.loaded = true;
   executor.depth = std::max(depth, 1U);
   executor.bound.set(std::max(hang_floor, options_.health.hang_floor), options_.health.hang_factor);
 }
@@ -156,7 +157,7 @@ void Plan::retire(ExecutorId id) {
 }
 
 void Plan::retire_if_idle(ExecutorId id) {
-  if (executors_[id].retired && executors_[id].in_flight == 0) actions_->retired.push_back(id);
+  if (executors_[id].retired && executors_[id].in_flight == 0 && !executors_[id].reloading) actions_->retired.push_back(id);
 }
 
 void Plan::open(const event::OpenStream& opened) {
@@ -248,7 +249,7 @@ void Plan::end_waiting(FrameId id, Outcome outcome, const Status& status) {
   Stream& stream = streams_[frames_[id].stream];
   --stream.waiting;
   --models_[stream.options.model].waiting;
-  room_made(stream, frames_[id].stream);
+  room_made(stream, frames_[id].stream, stream.options.queue_frames / 2);
   end_frame(id, outcome, status);
 }
 
@@ -325,9 +326,10 @@ void Plan::close_if_done(StreamId id) {
   streams_.remove(id);
 }
 
-/// Told when half the queue is free, so that whoever waits is woken once for several frames.
-void Plan::room_made(Stream& stream, StreamId id) {
-  if (!stream.full || stream.waiting > stream.options.queue_frames / 2) return;
+/// Whoever waits for room is told of it when no more than `most_waiting` frames wait: half the queue in the usual case, so that he is woken once for
+/// several frames.
+void Plan::room_made(Stream& stream, StreamId id, std::uint64_t most_waiting) {
+  if (!stream.full || stream.waiting > most_waiting) return;
   stream.full = false;
   actions_->room.push_back(id);
 }

@@ -104,6 +104,7 @@ class Plan {
     std::uint32_t hang_holds = 0;   // of these, hangs
     bool probing = true;
     bool reloading = false;
+    bool loaded = false;  // it has had an instance
     bool retired = false;
     bool usable = false;     // its device is ready or suspect
     bool overtaken = false;  // its job outlived the bound and has not come back
@@ -205,7 +206,7 @@ class Plan {
   void advance(StreamId id);
   void release_if_done(FrameId id);
   void close_if_done(StreamId id);
-  void room_made(Stream& stream, StreamId id);
+  void room_made(Stream& stream, StreamId id, std::uint64_t most_waiting);
   void tick(TimePoint due);
   void tick_stream(StreamId id);
   /// While frames wait, executors are looked at this often: one that is too slow to get any is probed, so its recovery is seen.
@@ -215,6 +216,7 @@ class Plan {
 
   // plan_schedule.cpp: who takes what
   void pull(ExecutorId id);
+  void go_hungry(ModelId id);
   void pull_all(ModelId id);
   [[nodiscard]] bool takes(const Executor& executor) const noexcept;
   [[nodiscard]] bool usable(DeviceId id) const noexcept;
@@ -259,6 +261,7 @@ class Plan {
   void begin_probing(DeviceId id);
   void reload(ExecutorId id);
   void reloaded(const event::Reloaded& done);
+  void leave_out(ExecutorId id, const std::string& cause);
   void ready_if_probed(DeviceId id);
   void readmit(const event::Readmit& wish);
   void stop_model(ModelId id, const Status& cause);

@@ -135,9 +135,18 @@ void Plan::reloaded(const event::Reloaded& done) {
   const DeviceState state = devices_[executor.device].state;
   if (executor.retired) return retire_if_idle(done.executor);
   if (state == DeviceState::quarantined || state == DeviceState::lost) return;
+  if (done.code != Code::ok && done.code != Code::connection_error && !executor.loaded) return leave_out(done.executor, done.message);
   if (done.code != Code::ok) return quarantine(executor.device, done.message);
   fit(executor, done.depth, done.hang_floor);
   start_probe(done.executor);
+}
+
+/// An instance that was to follow once its device answered cannot be loaded there, as when it is added to one that does: the others keep the device.
+void Plan::leave_out(ExecutorId id, const std::string& cause) {
+  const Executor& executor = executors_[id];
+  actions_->changes.push_back({EventKind::placement, executor.model.value, "adjusted", "",
+                               fmt::format("An instance on {} could not be loaded: {}", devices_[executor.device].name, cause)});
+  retire(id);
 }
 
 void Plan::probe_ended(ExecutorId id, const Status& status) {

@@ -146,7 +146,7 @@ FrameId Plan::take_waiting(StreamId id) {
   --stream.waiting;
   --model.waiting;
   model.queue.charge(id, 1.0);
-  room_made(stream, id);
+  room_made(stream, id, stream.options.queue_frames / 2);
   stream.queueing.add(now_ - frames_[frame].offered);
   return frame;
 }
@@ -222,8 +222,8 @@ void Plan::pull(ExecutorId id) {
   while (takes(executors_[id]) && (fed = start_frames(id))) {
   }
   if (fed) return;
-  Model& model = models_[executors_[id].model];
-  model.hungry = true;
+  const Model& model = models_[executors_[id].model];
+  go_hungry(executors_[id].model);
   const Executor& executor = executors_[id];
   if (model.waiting > 0 && executor.in_flight == 0 && now_ - std::max(executor.last_start, executor.probed_at) >= trickle_interval) start_probe(id);
 }
@@ -241,7 +241,14 @@ void Plan::pull_all(ModelId id) {
     for (const ExecutorId e : model.executors) pull(e);
     break;
   }
-  model.hungry = true;
+  go_hungry(id);
+}
+
+/// There was a place and no frame for it. What is missing may be a frame that waits outside of a queue (the rest of a batch, or the one of the thread
+/// that also takes the results), so any room counts now.
+void Plan::go_hungry(ModelId id) {
+  models_[id].hungry = true;
+  models_[id].queue.each([this](StreamId s) { room_made(streams_[s], s, streams_[s].options.queue_frames - 1); });
 }
 
 }  // namespace polymetis::fleet

@@ -76,6 +76,36 @@ TEST(Plan, AnInstanceThatCouldNotBeLoadedIsLoadedWhenItsCardAnswers) {
   EXPECT_GT(cards.plan.executors()[ExecutorId(1)].frames, 40);
 }
 
+TEST(Plan, AModelThatCannotBeLoadedOnACardThatCameBackLeavesItToTheOthers) {
+  PlanDriver cards;
+  cards.add_cards(1, 2);
+  cards.apply(event::AddModel{"too large", 1, 5ms});
+  cards.apply(event::AddExecutor{.device = DeviceId(0), .model = ModelId(1), .trouble = "The link is down."});
+  cards.reload_works = [](ExecutorId e) { return e.value < 2; };
+  cards.reload_fails_with = Code::runtime_error;
+  cards.run_for(1s);
+  EXPECT_EQ(cards.plan.devices()[DeviceId(0)].state, DeviceState::ready);
+  EXPECT_TRUE(cards.plan.executors()[ExecutorId(2)].retired);
+  EXPECT_EQ(std::count(cards.changes.begin(), cards.changes.end(), "too large: adjusted"), 1);
+}
+
+TEST(Plan, WhatIsRetiredWhileItIsLoadedIsHeldUntilThen) {
+  Plan plan;
+  Actions actions;
+  TimePoint now{1s};
+  const auto apply = [&](const PlanEvent& event) { plan.apply(now, event, actions); };
+  apply(event::AddDevice{"card", "board"});
+  apply(event::AddModel{"model", 1, 5ms});
+  apply(event::AddExecutor{.device = DeviceId(0), .model = ModelId(0), .trouble = "The link is down."});
+  now = plan.wakeup();
+  apply(event::Tick{});
+  ASSERT_EQ(actions.reloads.size(), 1);
+  apply(event::RetireExecutor{ExecutorId(0)});
+  EXPECT_TRUE(actions.retired.empty());
+  apply(event::Reloaded{.executor = ExecutorId(0)});
+  EXPECT_EQ(actions.retired.size(), 1);
+}
+
 TEST(Plan, TheStartOfAFrameIsThatOfTheRunThatCounted) {
   PlanDriver cards;
   cards.add_cards(2, 1);
@@ -201,6 +231,22 @@ TEST(Plan, AFullQueueSaysThatItHasRoomWhenHalfOfItIsFree) {
   EXPECT_EQ(cards.rooms, 1);
   cards.run_for(1s);
   EXPECT_EQ(cards.rooms, 1);
+}
+
+TEST(Plan, AnyRoomIsToldWhereTheConsumerHoldsUpTheCards) {
+  PlanDriver cards;
+  cards.add_cards(1, 1);
+  const StreamId stream = cards.open({.queue_frames = 8, .window_most = 8});
+  for (int i = 0; i < 2; ++i) {
+    while (cards.offer(stream, TimePoint::max(), 1)) {
+    }
+    cards.run_for(100ms);
+  }
+  const std::size_t before = cards.rooms;
+  cards.apply(event::Taken{stream, 2});  // two of eight start, then the consumer is behind again
+  cards.run_for(100ms);
+  EXPECT_EQ(cards.plan.streams()[stream].waiting, 6);
+  EXPECT_GT(cards.rooms, before);
 }
 
 TEST(Plan, DropOldestKeepsTheNewestAndAnswersAll) {

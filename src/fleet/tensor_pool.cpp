@@ -62,7 +62,12 @@ TensorPool::TensorPool(std::shared_ptr<MemoryBudget> budget, std::vector<std::si
   for (const std::size_t bytes : row_bytes_) set_bytes_ += padded(bytes * rows_, TensorSet::alignment);
 }
 
-TensorPool::~TensorPool() { budget_->give(set_bytes_ * all_.size()); }
+TensorPool::~TensorPool() {
+  while (free_ != nullptr) {
+    delete std::exchange(free_, free_->next_free_);
+    budget_->give(set_bytes_);
+  }
+}
 
 std::shared_ptr<TensorPool> TensorPool::make(std::shared_ptr<MemoryBudget> budget, std::vector<std::size_t> row_bytes, std::size_t rows) {
   return {new TensorPool(std::move(budget), std::move(row_bytes), rows), [](TensorPool* pool) { pool->orphan(); }};
@@ -84,17 +89,23 @@ bool TensorPool::grow(Limit limit) {
   } else if (!budget_->take(set_bytes_)) {
     return false;
   }
-  all_.push_back(std::make_unique<TensorSet>(*this, row_bytes_, rows_));
-  free_ = all_.back().get();
+  free_ = new TensorSet(*this, row_bytes_, rows_);
   return true;
 }
 
+/// Kept for the next who takes one, unless the pools hold more than they may: another pool may need it.
 void TensorPool::put_back(TensorSet* set) noexcept {
+  std::unique_ptr<TensorSet> too_much;
   bool unused = false;
   {
     base::MutexLock lock(mutex_);
-    set->next_free_ = free_;
-    free_ = set;
+    if (budget_->used_bytes() > budget_->limit_bytes()) {
+      too_much.reset(set);
+      budget_->give(set_bytes_);
+    } else {
+      set->next_free_ = free_;
+      free_ = set;
+    }
     unused = --out_ == 0 && orphaned_;
     if (!unused) budget_->came_back();
   }

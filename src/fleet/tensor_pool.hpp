@@ -116,7 +116,6 @@ class TensorPool {
   bool orphaned_ GUARDED_BY(mutex_) = false;
   std::size_t out_ GUARDED_BY(mutex_) = 0;
   TensorSet* free_ GUARDED_BY(mutex_) = nullptr;
-  std::vector<std::unique_ptr<TensorSet>> all_ GUARDED_BY(mutex_);
 };
 
 }  // namespace polymetis::fleet

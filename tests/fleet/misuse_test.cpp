@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <sstream>
 
 #include "base/child_test.hpp"
 #include "fleet_bed.hpp"
@@ -81,7 +82,7 @@ TEST(FleetMisuse, ACallbackThatThrowsIsToldAndTheOthersAreStillCalled) {
 }
 
 TEST(FleetMisuse, AClosedFleetRefusesAllAndStillTellsHowItWas) {
-  FleetBed bed(2);
+  FleetBed bed("[[board]]\nname = \"a-card-with-a-long-name\"\n");
   Fleet fleet = Fleet::create(bed.context, {.trace_frames = 10}).value();
   Stream stream = fleet.open_stream(bed.model).value();
   ASSERT_TRUE(FleetBed::submit(stream, 0).has_value());
@@ -94,7 +95,11 @@ TEST(FleetMisuse, AClosedFleetRefusesAllAndStillTellsHowItWas) {
   }
   EXPECT_EQ(fleet.explain().text, "The fleet is closed.");
   EXPECT_EQ(fleet.metrics().outputs, 1U);
-  EXPECT_TRUE(fleet.write_trace(bed.folder.path() / "trace.json").ok());
+  const auto trace = bed.folder.path() / "trace.json";
+  EXPECT_TRUE(fleet.write_trace(trace).ok());
+  std::ostringstream text;
+  text << std::ifstream(trace).rdbuf();
+  EXPECT_NE(text.str().find("a-card-with-a-long-name core 0, increment"), std::string::npos) << text.str();
   expect_refused(fleet.add_model(bed.model), Code::invalid_argument, "The fleet was closed");
   expect_refused(fleet.open_stream(bed.model), Code::invalid_argument, "The fleet was closed");
   expect_refused(FleetBed::submit(stream, 1), Code::invalid_argument, "The fleet was closed");

@@ -50,9 +50,9 @@ class PlanDriver {
     apply(options);
     return id;
   }
-  bool offer(StreamId stream, TimePoint deadline = TimePoint::max()) {
+  bool offer(StreamId stream, TimePoint deadline = TimePoint::max(), std::uint8_t takes = 0) {
     actions.accepted = {};
-    plan.offer(now, {stream, now, deadline}, actions);
+    plan.offer(now, {stream, now, deadline, takes}, actions);
     const bool accepted = actions.accepted.valid();
     perform();
     return accepted;
@@ -104,6 +104,7 @@ class PlanDriver {
   TimePoint now{std::chrono::seconds(1)};
   std::function<Service(ExecutorId, bool probe, const std::vector<FrameId>&)> service = [](auto...) { return Service{}; };
   std::function<bool(ExecutorId)> reload_works = [](auto) { return true; };
+  Code reload_fails_with = Code::connection_error;
   std::map<std::uint32_t, std::vector<Answer>> answers;
   std::vector<std::string> changes;  ///< "card0: suspect"
   std::set<JobId> abandoned;
@@ -128,7 +129,7 @@ class PlanDriver {
       if (todo.reloads.empty()) return;
       for (const ExecutorId e : todo.reloads) {
         busy_until[e.value] = now;
-        plan.apply(now, event::Reloaded{e, 2, std::chrono::milliseconds(20), reload_works(e) ? Code::ok : Code::connection_error, "gone"}, actions);
+        plan.apply(now, event::Reloaded{e, 2, std::chrono::milliseconds(20), reload_works(e) ? Code::ok : reload_fails_with, "gone"}, actions);
       }
     }
   }
