@@ -38,6 +38,7 @@ struct Percentiles {
 
 struct DeviceMetrics {
   std::string name;
+  std::string board;
   std::uint64_t frames = 0;  ///< outputs that counted
   double frames_per_s = 0;   ///< over the last window
   double utilisation = 0;    ///< busy core time over core time, 0..1, over the last window
@@ -46,9 +47,30 @@ struct DeviceMetrics {
   unsigned in_flight = 0;
 };
 
+/// The sums of its devices.
+struct BoardMetrics {
+  std::string name;
+  unsigned devices = 0;
+  unsigned instances = 0;
+  std::uint64_t frames = 0;
+  double frames_per_s = 0;
+  double utilisation = 0;  ///< mean of its instances
+};
+
+/// A model on one core, or on as many as its batch.
+struct InstanceMetrics {
+  std::string device;
+  std::string model;
+  std::uint64_t frames = 0;
+  double frames_per_s = 0;
+  double utilisation = 0;
+  Percentiles service;
+  unsigned in_flight = 0;
+};
+
 struct StreamMetrics {
   std::string name;
-  std::uint64_t offered = 0;  ///< = outputs + dropped + late + failed + waiting + running + ended
+  std::uint64_t offered = 0;  ///< = outputs + dropped + late + failed + waiting + running
   std::uint64_t outputs = 0;
   std::uint64_t dropped = 0;
   std::uint64_t late = 0;
@@ -69,12 +91,21 @@ struct ModelMetrics {
   unsigned instances = 0;
   bool stopped = false;  ///< by the breaker
   std::string cause;
+  std::uint64_t outputs = 0;  ///< of all its streams, closed ones too
+  std::uint64_t dropped = 0;
+  std::uint64_t late = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t retried = 0;
+  double frames_per_s = 0;
+  Percentiles latency;  ///< capture to outcome, of those with outputs
 };
 
 struct FleetMetrics {
   TimePoint time;
   Duration window{0};  ///< over which rates and utilisation were measured
+  std::vector<BoardMetrics> boards;
   std::vector<DeviceMetrics> devices;
+  std::vector<InstanceMetrics> instances;
   std::vector<StreamMetrics> streams;  ///< open ones
   std::vector<ModelMetrics> models;
   std::uint64_t outputs = 0;  ///< of all streams, closed ones too
@@ -87,7 +118,7 @@ struct FleetMetrics {
 
 /// One thing that binds, or does not, with its number.
 struct Limit {
-  std::string what;  ///< "cores", "card memory", "link", "host CPU", "host memory", "window", "source", "consumer", "health"
+  std::string what;  ///< "cores", "host CPU", "host memory", "window", "source", "consumer", "health"
   double share = 0;  ///< how far it is used up, 0..1
   std::string text;  ///< a sentence with the numbers
 };

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "BoardMetrics",
     "DeviceHealth",
     "DeviceMetrics",
     "Event",
     "Explanation",
     "FleetMetrics",
+    "InstanceMetrics",
     "Limit",
     "ModelMetrics",
     "Percentiles",
@@ -89,12 +91,39 @@ class DeviceMetrics:
     """A card's work; rates are of the last second or so."""
 
     name: str
+    board: str
     frames: int
     frames_per_s: float
     utilisation: float
     """Share of its instances' time in which they computed, 0..1."""
     service: Percentiles
     instances: int
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoardMetrics:
+    """The sums of a board's cards, which share a link."""
+
+    name: str
+    devices: int
+    instances: int
+    frames: int
+    frames_per_s: float
+    utilisation: float
+    """Mean of its instances."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceMetrics:
+    """A model on one core, or on as many as its batch."""
+
+    device: str
+    model: str
+    frames: int
+    frames_per_s: float
+    utilisation: float
+    service: Percentiles
     in_flight: int
 
 
@@ -129,6 +158,15 @@ class ModelMetrics:
     instances: int
     stopped: bool
     cause: str
+    outputs: int
+    """Of all its streams, closed ones too; so are the four that follow."""
+    dropped: int
+    late: int
+    failed: int
+    retried: int
+    frames_per_s: float
+    latency: Percentiles
+    """From capture to outcome, of frames with outputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +175,10 @@ class FleetMetrics:
 
     time: float
     window: float
+    """Seconds over which rates were measured."""
+    boards: list[BoardMetrics]
     devices: list[DeviceMetrics]
+    instances: list[InstanceMetrics]
     streams: list[StreamMetrics]
     models: list[ModelMetrics]
     outputs: int

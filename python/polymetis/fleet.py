@@ -20,11 +20,13 @@ from . import _native
 from ._errors import FrameDropped, FrameLate, InvalidArgument, InvalidType, InvalidValue
 from ._native import Result, Slot
 from ._results import (
+    BoardMetrics,
     DeviceHealth,
     DeviceMetrics,
     Event,
     Explanation,
     FleetMetrics,
+    InstanceMetrics,
     Limit,
     ModelMetrics,
     Percentiles,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     Device = int | str | DeviceInfo
 
 __all__ = [
+    "BoardMetrics",
     "DeviceHealth",
     "DeviceMetrics",
     "Event",
@@ -56,6 +59,7 @@ __all__ = [
     "FleetMetrics",
     "FrameDropped",
     "FrameLate",
+    "InstanceMetrics",
     "Limit",
     "ModelMetrics",
     "Percentiles",
@@ -345,7 +349,7 @@ class Fleet:
         return self._core.health()
 
     def metrics(self) -> FleetMetrics:
-        """Counts, rates, utilisation and latencies, of cards, streams and models."""
+        """Counts, rates, utilisation and latencies, of boards, cards, instances (cores), streams and models."""
         return self._core.metrics()
 
     def explain(self) -> Explanation:

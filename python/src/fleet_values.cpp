@@ -19,7 +19,23 @@ nb::object percentiles(const Percentiles& p) {
 
 nb::object device(const DeviceMetrics& d) {
   static Imported make("polymetis._results", "DeviceMetrics");
-  return make.get()(text(d.name), d.frames, d.frames_per_s, d.utilisation, percentiles(d.service), d.instances, d.in_flight);
+  return make.get()(text(d.name), text(d.board), d.frames, d.frames_per_s, d.utilisation, percentiles(d.service), d.instances, d.in_flight);
+}
+
+nb::object board(const BoardMetrics& b) {
+  static Imported make("polymetis._results", "BoardMetrics");
+  return make.get()(text(b.name), b.devices, b.instances, b.frames, b.frames_per_s, b.utilisation);
+}
+
+nb::object instance(const InstanceMetrics& i) {
+  static Imported make("polymetis._results", "InstanceMetrics");
+  return make.get()(text(i.device), text(i.model), i.frames, i.frames_per_s, i.utilisation, percentiles(i.service), i.in_flight);
+}
+
+nb::object model(const ModelMetrics& m) {
+  static Imported make("polymetis._results", "ModelMetrics");
+  return make.get()(text(m.name), m.instances, m.stopped, text(m.cause), m.outputs, m.dropped, m.late, m.failed, m.retried, m.frames_per_s,
+                    percentiles(m.latency));
 }
 
 nb::object stream(const StreamMetrics& s) {
@@ -32,12 +48,13 @@ nb::object stream(const StreamMetrics& s) {
 
 nb::object metrics_of(const FleetMetrics& metrics) {
   static Imported make("polymetis._results", "FleetMetrics");
-  static Imported make_model("polymetis._results", "ModelMetrics");
-  nb::list devices, streams, models;
+  nb::list boards, devices, instances, streams, models;
+  for (const auto& b : metrics.boards) boards.append(board(b));
+  for (const auto& i : metrics.instances) instances.append(instance(i));
   for (const auto& d : metrics.devices) devices.append(device(d));
   for (const auto& s : metrics.streams) streams.append(stream(s));
-  for (const auto& m : metrics.models) models.append(make_model.get()(text(m.name), m.instances, m.stopped, text(m.cause)));
-  return make.get()(seconds(metrics.time), seconds(metrics.window), devices, streams, models, metrics.outputs, metrics.dropped, metrics.late,
+  for (const auto& m : metrics.models) models.append(model(m));
+  return make.get()(seconds(metrics.time), seconds(metrics.window), boards, devices, instances, streams, models, metrics.outputs, metrics.dropped, metrics.late,
                     metrics.failed, metrics.memory_used_bytes, metrics.host_cpu);
 }
 

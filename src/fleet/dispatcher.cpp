@@ -21,7 +21,10 @@ Dispatcher::Dispatcher(std::shared_ptr<Host> host, DispatcherOptions options)
       options_(std::move(options)),
       memory_(std::make_shared<MemoryBudget>(options_.memory_bytes)),
       trace_(options_.trace_frames),
-      plan_(options_.plan) {}
+      plan_(options_.plan),
+      sampler_(host_->now()) {
+  sampler_.note(plan_, host_->now());
+}
 
 Dispatcher::~Dispatcher() {
   for (std::size_t i = 0; i < models_.size(); ++i)

@@ -13,6 +13,7 @@
 #include "fleet/known_answer.hpp"
 #include "fleet/plan.hpp"
 #include "fleet/recorder.hpp"
+#include "fleet/sampler.hpp"
 #include "fleet/stable_vector.hpp"
 #include "fleet/tensor_pool.hpp"
 #include "fleet/todo.hpp"
@@ -99,6 +100,14 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   auto look(Read&& read) const {
     base::MutexLock lock(mutex_);
     return read(plan_, open_streams_);
+  }
+  /// The same, with the counters of now and those to compare them with.
+  template <class Read>
+  auto measure(Read&& read) const {
+    Sample now;
+    base::MutexLock lock(mutex_);
+    now.take(plan_, std::max(host_->now(), last_now_));
+    return read(plan_, open_streams_, now, sampler_.before(now.time));
   }
   [[nodiscard]] Host& host() const noexcept { return *host_; }
   [[nodiscard]] const MemoryBudget& memory() const noexcept { return *memory_; }
@@ -201,6 +210,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   Trace trace_ GUARDED_BY(mutex_);
   TimePoint last_now_ GUARDED_BY(mutex_){};
   Plan plan_ GUARDED_BY(mutex_);
+  Sampler sampler_ GUARDED_BY(mutex_);
   Actions actions_ GUARDED_BY(mutex_);
   Recorder recorder_ GUARDED_BY(mutex_);
   StableVector<FrameRecord> frames_ GUARDED_BY(mutex_);
@@ -224,10 +234,9 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
 template <class E>
 void Dispatcher::decide(TimePoint now, const E& event) {
   now = last_now_ = std::max(now, last_now_);
+  sampler_.note(plan_, now);
   if (recorder_.on()) recorder_.event(now, event);
-  if constexpr (std::is_same_v<E, event::Offer>) {
-    plan_.offer(now, event, actions_);
-  } else if constexpr (std::is_same_v<E, event::JobEnded>) {
+  if constexpr (std::is_same_v<E, event::JobEnded>) {
     plan_.job_ended(now, event, actions_);
   } else if constexpr (std::is_same_v<E, event::Taken>) {
     plan_.taken(now, event, actions_);

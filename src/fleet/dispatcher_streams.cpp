@@ -71,6 +71,7 @@ FrameId Dispatcher::offer(StreamRecord& stream, TensorSet* input, const FrameOpt
   const Duration deadline = options.deadline.value_or(stream.options.deadline);
   const bool takes = stream.callback == nullptr && promise == nullptr;
   const event::Offer event{stream.id, captured, deadline.count() > 0 ? captured + deadline : TimePoint::max(), std::uint8_t{takes}};
+  sampler_.note(plan_, now);
   if (recorder_.on()) recorder_.event(now, event);
   plan_.offer(now, event, actions_);
   if (recorder_.on()) recorder_.decided(actions_);

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <thread>
 
-#include "fleet/sampler.hpp"
+#include "fleet/metrics.hpp"
 
 namespace polymetis::fleet {
 
@@ -43,10 +45,12 @@ Limit cores(const FleetMetrics& metrics, const Plan& plan) {
                       instances, rate)};
 }
 
-Limit host_cpu(const FleetMetrics& metrics) {
-  const unsigned cpus = std::max(1U, std::thread::hardware_concurrency());
-  const double share = std::clamp(metrics.host_cpu / cpus, 0.0, 1.0);
-  return {"host CPU", share, fmt::format("This process uses {:.2f} of {} CPUs.", metrics.host_cpu, cpus)};
+/// Used up by this process, or by others, which shows in threads that wait for a CPU.
+Limit host_cpu(const FleetMetrics& metrics, const CpuUse& cpu) {
+  const double own = std::clamp(metrics.host_cpu / cpu.cpus, 0.0, 1.0);
+  std::string text = fmt::format("This process uses {:.2f} of {} CPUs", metrics.host_cpu, cpu.cpus);
+  if (cpu.contended) text += fmt::format("; in {:.0f} % of the last ten seconds some thread of this computer waited for one", 100 * *cpu.contended);
+  return {"host CPU", std::max(own, cpu.contended.value_or(0)), text + "."};
 }
 
 Limit host_memory(const MemoryBudget& memory) {
@@ -98,10 +102,19 @@ Limit source(const FleetMetrics& metrics) {
 
 }  // namespace
 
-Explanation explain_of(const Plan& plan, const FleetMetrics& metrics, const Sample& now, const Sample& before, const MemoryBudget& memory) {
+CpuUse cpu_use() {
+  CpuUse use{.cpus = std::max(1U, std::thread::hardware_concurrency())};
+  std::ifstream file("/proc/pressure/cpu");  // "some avg10=1.23 ...", in per cent
+  std::string word;
+  if (file >> word >> word && word.starts_with("avg10=")) use.contended = std::clamp(std::strtod(word.c_str() + 6, nullptr) / 100, 0.0, 1.0);
+  return use;
+}
+
+Explanation explain_of(const Plan& plan, const FleetMetrics& metrics, const Sample& now, const Sample& before, const MemoryBudget& memory,
+                       const CpuUse& cpu) {
   Explanation explanation;
   const Growth growth = growth_of(now, before);
-  explanation.limits = {cores(metrics, plan),      host_cpu(metrics), host_memory(memory),  window(growth, metrics),
+  explanation.limits = {cores(metrics, plan),      host_cpu(metrics, cpu), host_memory(memory),  window(growth, metrics),
                         consumer(growth, metrics), source(metrics),   health(metrics, plan)};
   std::stable_sort(explanation.limits.begin(), explanation.limits.end(), [](const Limit& a, const Limit& b) { return a.share > b.share; });
   const Limit& first = explanation.limits.front();

@@ -192,11 +192,7 @@ std::vector<DeviceHealth> Fleet::health() const {
 
 FleetMetrics Fleet::metrics() const {
   if (!impl_) return {};
-  base::MutexLock lock(impl_->mutex);
-  const TimePoint time = impl_->host->now();
-  const fleet::Sample now = impl_->dispatcher->look([time](const fleet::Plan& plan, const auto&) { return fleet::sample_of(plan, time); });
-  const fleet::Sample before = impl_->sampler.since(now);
-  auto metrics = impl_->dispatcher->look([&](const fleet::Plan& plan, const auto& streams) { return fleet::metrics_of(plan, streams, now, before); });
+  auto metrics = impl_->dispatcher->measure(fleet::metrics_of);
   metrics.memory_used_bytes = impl_->dispatcher->memory().used_bytes();
   return metrics;
 }
@@ -204,12 +200,9 @@ FleetMetrics Fleet::metrics() const {
 Explanation Fleet::explain() const {
   if (!impl_) return {};
   if (impl_->dispatcher->closed()) return {.binds = "nothing", .text = "The fleet is closed."};
-  base::MutexLock lock(impl_->mutex);
-  const TimePoint time = impl_->host->now();
-  const fleet::Sample now = impl_->dispatcher->look([time](const fleet::Plan& plan, const auto&) { return fleet::sample_of(plan, time); });
-  const fleet::Sample before = impl_->sampler.since(now);
-  return impl_->dispatcher->look([&](const fleet::Plan& plan, const auto& streams) {
-    return fleet::explain_of(plan, fleet::metrics_of(plan, streams, now, before), now, before, impl_->dispatcher->memory());
+  const fleet::CpuUse cpu = fleet::cpu_use();
+  return impl_->dispatcher->measure([&](const fleet::Plan& plan, const auto& streams, const fleet::Sample& now, const fleet::Sample& before) {
+    return fleet::explain_of(plan, fleet::metrics_of(plan, streams, now, before), now, before, impl_->dispatcher->memory(), cpu);
   });
 }
 

@@ -7,7 +7,7 @@
 #include "base/fork.hpp"
 #include "fleet/cards.hpp"
 #include "fleet/event_queue.hpp"
-#include "fleet/sampler.hpp"
+#include "fleet/metrics.hpp"
 #include "polymetis/fleet.hpp"
 
 namespace polymetis {
@@ -34,7 +34,6 @@ struct Fleet::Impl {
   // guarded
   mutable base::Mutex mutex;
   fleet::Cards cards GUARDED_BY(mutex);
-  mutable fleet::Sampler sampler GUARDED_BY(mutex);
   std::uint64_t streams_opened GUARDED_BY(mutex) = 0;
   std::optional<std::vector<DeviceHealth>> health_at_close GUARDED_BY(mutex);
 };

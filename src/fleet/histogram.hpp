@@ -34,6 +34,12 @@ class Histogram {
   [[nodiscard]] std::uint64_t count() const noexcept { return total_; }
   [[nodiscard]] Duration max() const noexcept { return max_; }
 
+  void add(const Histogram& other) noexcept {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+    total_ += other.total_;
+    max_ = std::max(max_, other.max_);
+  }
+
   /// Halves all counts, so that old behaviour is forgotten.
   void decay() noexcept {
     total_ = 0;

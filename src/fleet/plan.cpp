@@ -4,6 +4,28 @@
 
 namespace polymetis::fleet {
 
+namespace {
+
+template <class Counts>
+void count(Outcome outcome, Counts& counts) noexcept {
+  switch (outcome) {
+    case Outcome::outputs:
+      ++counts.outputs;
+      break;
+    case Outcome::dropped:
+      ++counts.dropped;
+      break;
+    case Outcome::late:
+      ++counts.late;
+      break;
+    case Outcome::failed:
+      ++counts.failed;
+      break;
+  }
+}
+
+}  // namespace
+
 void Actions::clear() noexcept {
   starts.clear();
   frames.clear();
@@ -260,26 +282,15 @@ void Plan::end_frame(FrameId id, Outcome outcome, const Status& status) {
   frame.outcome = outcome;
   frame.ended_at = now_;
   if (frame.cause.ok()) frame.cause = status;
+  Model& model = models_[stream.options.model];
   ++stream.ended;
-  switch (outcome) {
-    case Outcome::outputs:
-      ++stream.outputs;
-      ++totals_.outputs;
-      stream.latency.add(now_ - frame.captured);
-      stream.window.ended(now_, models_[stream.options.model].longest_bound);
-      break;
-    case Outcome::dropped:
-      ++stream.dropped;
-      ++totals_.dropped;
-      break;
-    case Outcome::late:
-      ++stream.late;
-      ++totals_.late;
-      break;
-    case Outcome::failed:
-      ++stream.failed;
-      ++totals_.failed;
-      break;
+  count(outcome, stream);
+  count(outcome, model);
+  count(outcome, totals_);
+  if (outcome == Outcome::outputs) {
+    stream.latency.add(now_ - frame.captured);
+    model.latency.add(now_ - frame.captured);
+    stream.window.ended(now_, model.longest_bound);
   }
   if (outcome != Outcome::outputs) {
     explain_failures(id, outcome != Outcome::failed);

@@ -93,6 +93,8 @@ class Plan {
     Duration backoff{0};
     TimePoint resume_at = TimePoint::max();
     TimePoint no_card_since = TimePoint::max();
+    std::uint64_t outputs = 0, dropped = 0, late = 0, failed = 0, retried = 0;
+    Histogram latency;
   };
   struct Executor {
     DeviceId device;
@@ -114,6 +116,7 @@ class Plan {
     TimePoint last_start;
     HangBound bound;
     std::uint64_t frames = 0;
+    Duration busy{0};  // sum of computing times
   };
   struct Attempt {
     ExecutorId executor;

@@ -26,6 +26,7 @@ void Plan::job_ended(TimePoint now, const event::JobEnded& end, Actions& actions
   const bool current = job.incarnation == executor.incarnation;
   if (current) job_left(end.job, job);
   devices_[executor.device].busy += end.compute_ended - end.compute_started;
+  executor.busy += end.compute_ended - end.compute_started;
   if (job.probe && current && !job.abandoned) probe_ended(executor_id, status);
   for (std::uint32_t row = 0; row < job.frames.size(); ++row) {
     const FrameId frame = job.frames[row];
@@ -125,6 +126,7 @@ void Plan::run_again(FrameId id) {
     return end_frame(id, Outcome::late,
                      Status(Code::runtime_error, "The frame's first run failed, and a second would have ended after its deadline.", cause));
   ++stream.retried;
+  ++model.retried;
   ++frame.jobs;  // the line counts as a reader
   model.retries.push_back(id);
   model.dirty = true;

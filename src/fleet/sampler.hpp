@@ -1,36 +1,52 @@
 #pragma once
 
-#include <deque>
+#include <array>
+#include <cstdint>
+#include <vector>
 
-#include "fleet/dispatcher.hpp"
-#include "polymetis/fleet_metrics.hpp"
+#include "fleet/plan.hpp"
 
 namespace polymetis::fleet {
 
-/// Counters at one time, to make rates of.
+/// Counters at one time, to make rates of. Keeps its memory.
 struct Sample {
   TimePoint time;
-  double host_cpu_s = 0;               ///< of this process
-  std::vector<std::uint64_t> frames;   ///< by device
-  std::vector<Duration> busy;          ///< by device
-  std::vector<std::uint64_t> outputs;  ///< by stream
+  double host_cpu_s = 0;                     ///< of this process
+  std::vector<std::uint64_t> device_frames;  ///< by device
+  std::vector<Duration> device_busy;
+  std::vector<std::uint64_t> instance_frames;  ///< by executor
+  std::vector<Duration> instance_busy;
+  std::vector<std::uint64_t> model_outputs;   ///< by model
+  std::vector<std::uint64_t> stream_outputs;  ///< by stream
   std::vector<std::uint64_t> window_binds;
   std::vector<std::uint64_t> consumer_binds;
+
+  void take(const Plan& plan, TimePoint now);
 };
 
-/// Keeps the samples of the last seconds, so that rates are of the last second or so, however often they are asked for. Thread-bound.
+/// The counters of the last two seconds, taken four times a second while anything happens, so that rates are of the last second or two whenever
+/// they are asked for. Thread-bound.
 class Sampler {
  public:
-  /// The sample to compare `now` with; `now` is kept.
-  Sample since(const Sample& now);
+  explicit Sampler(TimePoint now) : next_(now) {}
+  /// Before each event. In the long run nothing is allocated.
+  void note(const Plan& plan, TimePoint now) {
+    if (now >= next_) add(plan, now);
+  }
+  /// What the counters of `now` are to be compared with.
+  [[nodiscard]] const Sample& before(TimePoint now) const noexcept;
 
  private:
-  std::deque<Sample> samples_;
-};
+  static constexpr Duration apart = std::chrono::milliseconds(250);
+  static constexpr Duration longest = std::chrono::seconds(2);
+  static constexpr Duration shortest = std::chrono::milliseconds(100);
 
-Sample sample_of(const Plan& plan, TimePoint now);
-FleetMetrics metrics_of(const Plan& plan, const std::vector<std::shared_ptr<StreamRecord>>& streams, const Sample& now, const Sample& before);
-std::vector<DeviceHealth> health_of(const Plan& plan);
-Explanation explain_of(const Plan& plan, const FleetMetrics& metrics, const Sample& now, const Sample& before, const MemoryBudget& memory);
+  void add(const Plan& plan, TimePoint now);
+  [[nodiscard]] const Sample& newest(std::size_t back) const noexcept { return samples_[(added_ - 1 - back) % samples_.size()]; }
+
+  std::array<Sample, 8> samples_;
+  std::size_t added_ = 0;
+  TimePoint next_;
+};
 
 }  // namespace polymetis::fleet

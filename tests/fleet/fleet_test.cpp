@@ -127,6 +127,29 @@ TEST(Fleet, WhoWaitsForRoomGetsItAtItsDeadlineAtTheLatest) {
   EXPECT_TRUE(submit_until(4ms));  // one place is free then, not half of them
 }
 
+TEST(Fleet, TheFirstLookAtTheMetricsGivesTheRatesOfTheLastSecond) {
+  FleetBed bed(FleetBed::cards_of(2, "compute = \"none\"\ntiming = { fps = 200 }\n"));
+  Fleet fleet = Fleet::create(bed.context).value();
+  Stream stream = fleet.open_stream(bed.model, {}, [](Result&&) {}).value();
+  const TimePoint end = bed.host->now() + 3s;
+  for (std::uint64_t n = 0; bed.host->now() < end; ++n) ASSERT_TRUE(FleetBed::submit(stream, n).has_value());
+  for (int look = 0; look < 3; ++look) {
+    const FleetMetrics metrics = fleet.metrics();
+    EXPECT_GE(metrics.window, 1s);
+    EXPECT_LE(metrics.window, 2s);
+    ASSERT_EQ(metrics.boards.size(), 2U);
+    ASSERT_EQ(metrics.instances.size(), 8U);
+    EXPECT_NEAR(metrics.boards[0].frames_per_s, 800, 20);
+    EXPECT_NEAR(metrics.devices[1].frames_per_s, 800, 20);
+    EXPECT_NEAR(metrics.instances[7].frames_per_s, 200, 5);
+    EXPECT_NEAR(metrics.instances[7].utilisation, 1, 0.01);
+    EXPECT_NEAR(metrics.models[0].frames_per_s, 1600, 40);
+    EXPECT_EQ(metrics.models[0].outputs, metrics.outputs);
+    EXPECT_EQ(metrics.models[0].latency.count, metrics.outputs);
+    EXPECT_EQ(fleet.explain().binds, "cores") << fleet.explain().text;
+  }
+}
+
 TEST(Fleet, RefusesToStartOnFewerCardsThanRequired) {
   FleetBed bed(1);
   const auto fleet = Fleet::create(bed.context, {.require = 2});
