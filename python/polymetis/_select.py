@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from ._device import DeviceInfo
-from ._errors import InvalidArgument
+from ._errors import InvalidArgument, InvalidType
 from ._objects import Context
 
 
 def select_devices(selector: str, context: Context | None = None) -> list[DeviceInfo]:
     """The devices of a comma-separated list of places in list_devices() and names, such as "0,metis-0:3:0"; its order is kept, as are repeats.
 
-    Raises InvalidArgument (a ValueError) with the part that names no device. Without `context`, one is made for this call.
+    Raises InvalidType; InvalidArgument (a ValueError) with the part that names no device. Without `context`, one is made for this call.
     """
+    if not isinstance(selector, str):
+        raise InvalidType(f'devices are a text such as "0,metis-0:3:0"; got {type(selector).__name__}.')
     if context is None:
         with Context() as own:
             return select_devices(selector, own)

@@ -172,6 +172,8 @@ class Stream:
         return self
 
     def __next__(self) -> Result:
+        if self._frames is not None:
+            raise InvalidType(f"The frames of {self.name} are asynchronous, so take its results with `async for`.")
         return self._core.next(self._fleet._core)
 
     def __aiter__(self) -> AsyncIterator[Result]:
@@ -226,7 +228,7 @@ class Fleet:
 
     context: shares its cards with code that uses the axruntime API; None makes one of its own.
     devices: None = every usable one, else indices, names or DeviceInfo. require: fewer usable devices raise.
-    virtual: True, False, or None for POLYMETIS_VIRTUAL. placement: 'balanced' (every model on every card), 'model_a_device', 'explicit'.
+    virtual: True ('always'), False ('never'), 'auto', or None for POLYMETIS_VIRTUAL; only without `context`. placement: 'balanced' (every model on every card), 'model_a_device', 'explicit'.
     no_card_wait: seconds that frames wait when no card is left, before they fail. memory_bytes: limit on inputs and outputs held by all streams.
     record: a file for the plan's events, for `polymetis replay`. trace_frames: how many frames `write_trace` keeps.
     hang_floor, hang_factor: a job hangs when it is older than hang_factor times the p99.9 of its model on its card, and never before
@@ -244,7 +246,7 @@ class Fleet:
         *,
         devices: Sequence[Device] | None = None,
         require: int = 1,
-        virtual: bool | None = None,
+        virtual: bool | Literal["auto", "always", "never"] | None = None,
         topology: str | os.PathLike[str] | None = None,
         placement: Literal["balanced", "model_a_device", "explicit"] = "balanced",
         no_card_wait: float = 0.0,
@@ -260,8 +262,10 @@ class Fleet:
         self._own_context = None
         if context is not None and not isinstance(context, Context):
             raise InvalidType(f"context is a polymetis.axruntime.Context, or None; got {type(context).__name__}.")
+        if context is not None and (virtual is not None or topology is not None):
+            raise InvalidArgument("`virtual` and `topology` are the context's: give them to Context(), or leave `context` out.")
         if context is None:
-            policy: Literal["always", "never"] | None = None if virtual is None else ("always" if virtual else "never")
+            policy = ("always" if virtual else "never") if isinstance(virtual, bool) else virtual
             context = self._own_context = Context(topology=topology, virtual=policy)
         self.context = context
         """The context whose cards these are."""

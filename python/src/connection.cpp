@@ -11,6 +11,8 @@ namespace {
 
 nb::object load_instance(nb::handle self, nb::handle model, const nb::kwargs& keywords) {
   const auto& connection = nb::cast<const PyConnection&>(self);
+  if (!nb::isinstance<PyModel>(model))
+    raise("InvalidType", std::string("load_model_instance takes a Model, which load_model gives; got ") + nb::type_name(model.type()).c_str() + ".");
   const std::shared_ptr<const Model> loaded = nb::cast<const PyModel&>(model).get();
   const Properties asked = properties(keywords);
   auto instance = [&] {

@@ -61,3 +61,10 @@ sys.exit(cli.main(["doctor"]))
     assert done.stdout.startswith("True True"), done.stderr
     assert "cannot be loaded" in done.stdout
     assert done.returncode == 1
+
+
+def test_what_is_no_model_and_no_text_of_devices(context):
+    with context.device_connect() as connection, pytest.raises(ax.InvalidType, match="takes a Model, .*got str"):
+        connection.load_model_instance("model.json")
+    with pytest.raises(ax.InvalidType, match='a text such as .*got int'):
+        ax.select_devices(0, context)

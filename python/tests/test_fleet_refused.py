@@ -10,7 +10,7 @@ import pytest
 from conftest import INSTANT
 from polymetis import Fleet
 from polymetis import fleet as fleet_module
-from polymetis.axruntime import InvalidArgument, InvalidType
+from polymetis.axruntime import Context, InvalidArgument, InvalidType
 
 FRAME = np.zeros((1, 2, 2, 4), np.int8)
 
@@ -98,6 +98,32 @@ def test_a_bad_option_of_a_stream(fleet, package, options, says):
 def test_a_bad_option_of_a_model(fleet, package, options, says):
     with pytest.raises((ValueError, TypeError), match=says):
         fleet.add_model(fleet.load_model(package), **options)
+    assert goes_on(fleet, package)
+
+
+@pytest.mark.parametrize("virtual", [False, "never"])
+def test_forbidden_virtual_cards_are_none_and_the_reason_is_told(cards, virtual):
+    with pytest.raises(ConnectionError, match="needs 1 device, 0 can be used; .*virtual cards are forbidden"):
+        Fleet(topology=cards, virtual=virtual)
+
+
+def test_too_few_cards_are_named(cards):
+    with pytest.raises(ConnectionError, match="needs 5 devices, 2 can be used: metis-0:1:0, metis-0:3:0"):
+        Fleet(topology=cards, virtual=True, require=5)
+
+
+@pytest.mark.parametrize("options", [{"virtual": False}, {"topology": "cards.toml"}])
+def test_what_is_the_contexts_is_refused_beside_a_context(cards, options):
+    with Context(topology=cards, virtual="always") as context, pytest.raises(InvalidArgument, match="are the context's"):
+        Fleet(context, **options)
+
+
+def test_results_of_an_asynchronous_source_in_plain_code(fleet, package):
+    async def frames():
+        yield FRAME
+
+    with pytest.raises(InvalidType, match="take its results with `async for`"):
+        list(fleet.stream(fleet.load_model(package), frames()))
     assert goes_on(fleet, package)
 
 

@@ -41,9 +41,13 @@ std::vector<Cards::Core> reserve_free_cores(runtime::OpenDevice& device, Status&
 Expected<Cards> Cards::take(const std::shared_ptr<runtime::Devices>& devices, const FleetOptions& options) {
   Cards cards;
   cards.devices_ = devices;
+  std::string usable;
   std::string reasons;
   Code code = Code::connection_error;
-  for (const runtime::ListedDevice& listed : TRY(chosen(*devices, options.devices))) {
+  const auto wanted = TRY(chosen(*devices, options.devices));
+  if (wanted.empty())
+    for (const DriverInfo& driver : devices->drivers()) reasons += fmt::format("; driver {} lists none: {}", driver.name, driver.state);
+  for (const runtime::ListedDevice& listed : wanted) {
     auto open = devices->open(listed);
     Status why_not = open ? Status() : open.error();
     Card card{.listed = listed};
@@ -52,6 +56,7 @@ Expected<Cards> Cards::take(const std::shared_ptr<runtime::Devices>& devices, co
       card.cores = reserve_free_cores(*card.open, why_not);
     }
     if (!card.cores.empty()) {
+      usable += fmt::format("{}{}", usable.empty() ? "" : ", ", listed.description.name);
       cards.cards_.push_back(std::move(card));
       continue;
     }
@@ -59,13 +64,21 @@ Expected<Cards> Cards::take(const std::shared_ptr<runtime::Devices>& devices, co
     reasons += fmt::format("; {}: {}", listed.description.name, why_not.to_string());
   }
   if (cards.cards_.size() < std::max<std::size_t>(options.require, 1))
-    return failure(code, fmt::format("The fleet needs {} device{}, {} can be used{}. `polymetis devices` shows who holds what.",
-                                     std::max<std::size_t>(options.require, 1), options.require > 1 ? "s" : "", cards.cards_.size(), reasons));
+    return failure(code, fmt::format("The fleet needs {} device{}, {} can be used{}{}{}. `polymetis devices` shows who holds what.",
+                                     std::max<std::size_t>(options.require, 1), options.require > 1 ? "s" : "", cards.cards_.size(),
+                                     usable.empty() ? "" : ": ", usable, reasons));
   return cards;
 }
 
 void Cards::join(Dispatcher& dispatcher) {
   for (Card& card : cards_) card.id = dispatcher.add_device(card.listed.description.name, card.listed.description.board);
+}
+
+void Cards::clear() {
+  for (Card& card : cards_) {
+    card.open.reset();
+    card.cores.clear();
+  }
 }
 
 const Cards::PlacedModel* Cards::find(const Model& model) const {
@@ -94,44 +107,74 @@ std::string Cards::executor_name(ExecutorId id) const {
 
 Expected<PlacementReport> Cards::add(Dispatcher& dispatcher, Placement policy, const std::shared_ptr<const Model>& model,
                                      const ModelOptions& options) {
-  PlacedModel added{
-      .model = model, .options = options, .allowed = std::vector<bool>(cards_.size(), options.devices.empty() && policy != Placement::explicit_only)};
-  for (const DeviceSelector& selector : options.devices) {
-    const DeviceId id = TRY(find(selector));
-    for (std::size_t c = 0; c < cards_.size(); ++c)
-      if (cards_[c].id == id) added.allowed[c] = true;
-  }
-  std::vector<PlacementDevice> devices;
-  for (const Card& card : cards_) devices.push_back({static_cast<unsigned>(card.cores.size())});
-  models_.push_back(std::move(added));
-  std::vector<PlacementModel> wishes;
-  for (const PlacedModel& placed : models_)
-    wishes.push_back({static_cast<unsigned>(placed.model->batch), placed.options.weight, placed.options.minimum_cores, placed.allowed});
-  const auto wanted = place(policy, devices, wishes);
+  std::vector<bool> allowed = TRY(allowed_by(policy, options));
+  const auto known = static_cast<std::size_t>(find(*model) == nullptr ? models_.size() : find(*model) - models_.data());
+  const bool fresh = known == models_.size();
+  if (fresh) models_.push_back({.model = model});
+  PlacedModel& placed = models_[known];
+  const ModelOptions options_before = std::exchange(placed.options, options);
+  const std::vector<bool> allowed_before = std::exchange(placed.allowed, std::move(allowed));
+  const auto wanted = place_all(policy);
   unsigned instances = 0;
-  for (const auto& device : wanted) instances += device.back();
+  for (const auto& device : wanted) instances += device[known];
   if (instances == 0) {
-    models_.pop_back();
+    placed.options = options_before;
+    placed.allowed = allowed_before;
+    if (fresh) models_.pop_back();
     return failure(Code::device_in_use,
                    fmt::format("No core is left for model {}: it needs {} consecutive free cores on one device.", model->name, model->batch));
   }
   std::string missing;
   Status status = shrink(dispatcher, wanted);
   if (status.ok()) {
-    models_.back().id = dispatcher.add_model(model, options.batch_wait);
+    if (fresh) placed.id = dispatcher.add_model(model, options.batch_wait);
     status = grow(dispatcher, wanted, missing);
   }
-  if (models_.back().executors.empty()) {
-    models_.pop_back();
+  if (placed.executors.empty()) {
+    if (fresh) models_.pop_back();
     return Unexpected(status.ok() ? Status(Code::device_in_use, fmt::format("No instance of {} could be loaded{}.", model->name, missing)) : status);
   }
-  PlacementReport report{.adjusted = !missing.empty() || instances * model->batch < options.minimum_cores};
-  for (std::size_t c = 0; c < cards_.size(); ++c) {
-    const auto count = std::count_if(models_.back().executors.begin(), models_.back().executors.end(), [c](const Placed& p) { return p.card == c; });
-    if (count > 0) report.text += fmt::format("{}{} on {}", report.text.empty() ? "" : ", ", count, cards_[c].listed.description.name);
+  if (!fresh && options.batch_wait != options_before.batch_wait) missing += "; batch_wait stays as it was when the model was added";
+  return report(policy, known, missing);
+}
+
+/// `[card]`; with `explicit_only` none but those that are named.
+Expected<std::vector<bool>> Cards::allowed_by(Placement policy, const ModelOptions& options) const {
+  std::vector<bool> allowed(cards_.size(), options.devices.empty() && policy != Placement::explicit_only);
+  for (const DeviceSelector& selector : options.devices) {
+    const DeviceId id = TRY(find(selector));
+    for (std::size_t c = 0; c < cards_.size(); ++c)
+      if (cards_[c].id == id) allowed[c] = true;
   }
-  report.text = fmt::format("{}: instances: {}{}", model->name, report.text, missing);
-  return report;
+  return allowed;
+}
+
+std::vector<std::vector<unsigned>> Cards::place_all(Placement policy) const {
+  std::vector<PlacementDevice> devices;
+  for (const Card& card : cards_) devices.push_back({static_cast<unsigned>(card.cores.size())});
+  std::vector<PlacementModel> wishes;
+  for (const PlacedModel& placed : models_)
+    wishes.push_back({static_cast<unsigned>(placed.model->batch), placed.options.weight, placed.options.minimum_cores, placed.allowed});
+  return place(policy, devices, wishes);
+}
+
+/// Where the model is now, and what of the wish was not to be had.
+PlacementReport Cards::report(Placement policy, std::size_t index, std::string missing) const {
+  const PlacedModel& placed = models_[index];
+  std::string where;
+  bool shares = false;
+  for (std::size_t c = 0; c < cards_.size(); ++c) {
+    const auto on_card = [c](const Placed& p) { return p.card == c; };
+    const auto count = std::count_if(placed.executors.begin(), placed.executors.end(), on_card);
+    if (count == 0) continue;
+    where += fmt::format("{}{} on {}", where.empty() ? "" : ", ", count, cards_[c].listed.description.name);
+    for (const PlacedModel& other : models_) shares |= &other != &placed && std::any_of(other.executors.begin(), other.executors.end(), on_card);
+  }
+  const std::size_t cores = placed.executors.size() * placed.model->batch;
+  if (cores < placed.options.minimum_cores)
+    missing += fmt::format("; wanted at least {} cores, {} can be had for it", placed.options.minimum_cores, cores);
+  if (policy == Placement::model_a_device && shares) missing += "; wanted a device of its own: there are more models than devices for them";
+  return {!missing.empty(), fmt::format("{}: instances: {}{}", placed.model->name, where, missing)};
 }
 
 /// Retires instances above what is wanted, so that their cores are free.

@@ -43,7 +43,7 @@ class Cards {
   static Expected<Cards> take(const std::shared_ptr<runtime::Devices>& devices, const FleetOptions& options);
   void join(Dispatcher& dispatcher);
 
-  /// Adds `model` and moves instances about so that all models have their share. Errors: those of `Fleet::add_model`.
+  /// Adds `model`, or changes what is wished for it, and moves instances about so that all models have their share. Errors: those of `Fleet::add_model`.
   Expected<PlacementReport> add(Dispatcher& dispatcher, Placement policy, const std::shared_ptr<const Model>& model, const ModelOptions& options);
   [[nodiscard]] const PlacedModel* find(const Model& model) const;
   [[nodiscard]] const std::vector<Card>& cards() const noexcept { return cards_; }
@@ -51,9 +51,13 @@ class Cards {
   /// Errors: `invalid_argument` no such card in this fleet, with those there are.
   [[nodiscard]] Expected<DeviceId> find(const DeviceSelector& selector) const;
   [[nodiscard]] std::string executor_name(ExecutorId id) const;
-  void clear() { cards_.clear(); }
+  /// Lets go of devices and cores; names stay.
+  void clear();
 
  private:
+  [[nodiscard]] Expected<std::vector<bool>> allowed_by(Placement policy, const ModelOptions& options) const;
+  [[nodiscard]] std::vector<std::vector<unsigned>> place_all(Placement policy) const;
+  [[nodiscard]] PlacementReport report(Placement policy, std::size_t index, std::string missing) const;
   Status shrink(Dispatcher& dispatcher, const std::vector<std::vector<unsigned>>& wanted);
   Status grow(Dispatcher& dispatcher, const std::vector<std::vector<unsigned>>& wanted, std::string& missing);
   Status load(Dispatcher& dispatcher, PlacedModel& model, std::size_t card, unsigned first, Status& unreachable);

@@ -215,10 +215,10 @@ void Dispatcher::wait_until_idle(TimePoint until) {
     if (!wait_for(idle_waiters_, until)) return;
 }
 
-bool Dispatcher::close(Duration patience) {
+void Dispatcher::close(Duration patience) {
   {
     base::MutexLock lock(mutex_);
-    if (closed_.exchange(true)) return false;
+    if (closed_.exchange(true)) return;
     for (std::size_t i = 0; i < open_streams_.size(); ++i) {
       if (open_streams_[i] == nullptr) continue;
       open_streams_[i]->finished = true;
@@ -251,7 +251,6 @@ bool Dispatcher::close(Duration patience) {
   }
   // Waits, so not under the lock.
   if (const Status whole = recorder.close(); !whole.ok()) tell({host_->now(), EventKind::stream, "recording", "failed", "", whole.to_string()});
-  return true;
 }
 
 }  // namespace polymetis::fleet

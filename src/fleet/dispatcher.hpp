@@ -91,8 +91,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void close(StreamRecord& stream);
   [[nodiscard]] bool exhausted(const StreamRecord& stream) const;
 
-  /// Ends everything; see `Fleet::close`. False: another call has done it, or does.
-  bool close(Duration patience);
+  /// Ends everything; see `Fleet::close`.
+  void close(Duration patience);
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
   /// Reads the plan's state under the lock; `read` must be short.

@@ -90,22 +90,9 @@ Status Fleet::Impl::check() const {
 
 void Fleet::Impl::close(Duration patience) {
   watch.reset();
-  auto last = dispatcher->look([](const fleet::Plan& plan, const auto&) { return fleet::health_of(plan); });
-  const bool closed_it = dispatcher->close(patience);
+  dispatcher->close(patience);
   base::MutexLock lock(mutex);
-  if (closed_it) health_at_close = named_virtual(std::move(last));
   cards.clear();
-}
-
-std::vector<DeviceHealth> Fleet::Impl::health() const {
-  if (health_at_close) return *health_at_close;
-  return named_virtual(dispatcher->look([](const fleet::Plan& plan, const auto&) { return fleet::health_of(plan); }));
-}
-
-std::vector<DeviceHealth> Fleet::Impl::named_virtual(std::vector<DeviceHealth> all) const {
-  for (std::size_t i = 0; i < all.size() && i < cards.cards().size(); ++i)
-    all[i].is_virtual = cards.cards()[i].listed.description.reality == Reality::simulated;
-  return all;
 }
 
 Expected<Fleet> Fleet::create(const FleetOptions& options) {
@@ -149,26 +136,35 @@ Expected<Fleet> Fleet::create(const Context& context, const FleetOptions& option
   });
 }
 
+Status Fleet::Impl::check(const std::shared_ptr<const Model>& model) const {
+  TRY(check());
+  if (!model) return {Code::invalid_argument, "The fleet was given no model; load one with Model::load."};
+  return checked_memory(options.memory_bytes, *model);
+}
+
+Expected<PlacementReport> Fleet::Impl::add(const std::shared_ptr<const Model>& model, const ModelOptions& wish) {
+  auto report = TRY(cards.add(*dispatcher, options.placement, model, wish));
+  events->push({host->now(), EventKind::placement, model->name, report.adjusted ? "adjusted" : "placed", "", report.text});
+  return report;
+}
+
 Expected<PlacementReport> Fleet::add_model(const std::shared_ptr<const Model>& model, const ModelOptions& options) {
   return at_border([&]() -> Expected<PlacementReport> {
     if (!impl_) return Unexpected(empty_handle("Fleet"));
-    TRY(impl_->check());
-    if (!model) return failure(Code::invalid_argument, "add_model was given no model; load one with Model::load.");
+    TRY(impl_->check(model));
     TRY(checked(options));
-    TRY(checked_memory(impl_->options.memory_bytes, *model));
     base::MutexLock lock(impl_->mutex);
-    if (impl_->cards.find(*model) != nullptr) return PlacementReport{false, fmt::format("{} is on the cards already.", model->name)};
-    auto report = TRY(impl_->cards.add(*impl_->dispatcher, impl_->options.placement, model, options));
-    impl_->events->push({impl_->host->now(), EventKind::placement, model->name, report.adjusted ? "adjusted" : "placed", "", report.text});
-    return report;
+    return impl_->add(model, options);
   });
 }
 
 Expected<Stream> Fleet::open_stream(const std::shared_ptr<const Model>& model, const StreamOptions& options, ResultCallback callback) {
   return at_border([&]() -> Expected<Stream> {
+    if (!impl_) return Unexpected(empty_handle("Fleet"));
     TRY(checked(options));
-    TRY(add_model(model));
+    TRY(impl_->check(model));
     base::MutexLock lock(impl_->mutex);
+    if (impl_->cards.find(*model) == nullptr) TRY(impl_->add(model, {}));
     fleet::DeviceId prefer;
     if (options.prefer) prefer = TRY(impl_->cards.find(*options.prefer));
     StreamOptions named = options;
@@ -187,7 +183,10 @@ Expected<std::shared_ptr<const Model>> Fleet::load_model(const std::filesystem::
 std::vector<DeviceHealth> Fleet::health() const {
   if (!impl_) return {};
   base::MutexLock lock(impl_->mutex);
-  return impl_->health();
+  auto all = impl_->dispatcher->look([](const fleet::Plan& plan, const auto&) { return fleet::health_of(plan); });
+  for (std::size_t i = 0; i < all.size(); ++i)
+    all[i].is_virtual = impl_->cards.cards()[i].listed.description.reality == Reality::simulated;
+  return all;
 }
 
 FleetMetrics Fleet::metrics() const {

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <memory>
-#include <optional>
 
 #include "base/fork.hpp"
 #include "fleet/cards.hpp"
@@ -17,11 +16,10 @@ struct Fleet::Impl {
   ~Impl();
   /// Errors: `invalid_argument` closed, made before fork.
   [[nodiscard]] Status check() const;
+  /// Errors: also no model, `value_error` memory for it.
+  [[nodiscard]] Status check(const std::shared_ptr<const Model>& model) const;
+  Expected<PlacementReport> add(const std::shared_ptr<const Model>& model, const ModelOptions& wish) REQUIRES(mutex);
   void close(Duration patience);
-  /// Of the fleet at work; once it is closed, of its last moment.
-  [[nodiscard]] std::vector<DeviceHealth> health() const REQUIRES(mutex);
-  /// With what only the cards know: which are virtual.
-  [[nodiscard]] std::vector<DeviceHealth> named_virtual(std::vector<DeviceHealth> all) const REQUIRES(mutex);
 
   // constant
   const Context context;
@@ -35,7 +33,6 @@ struct Fleet::Impl {
   mutable base::Mutex mutex;
   fleet::Cards cards GUARDED_BY(mutex);
   std::uint64_t streams_opened GUARDED_BY(mutex) = 0;
-  std::optional<std::vector<DeviceHealth>> health_at_close GUARDED_BY(mutex);
 };
 
 struct Stream::Impl {

@@ -47,12 +47,36 @@ void share_cores(Board& board) {
     for (std::size_t m = board.poorest(d); m < board.models.size(); m = board.poorest(d)) board.give(d, m);
 }
 
+/// The cores of one device among `models`, by weight.
+void share_device(Board& board, std::size_t device, const std::vector<std::size_t>& models) {
+  while (true) {
+    std::size_t best = board.models.size();
+    for (const std::size_t m : models)
+      if (board.fits(device, m) && (best == board.models.size() || board.given[m] < board.given[best])) best = m;
+    if (best == board.models.size()) return;
+    board.give(device, best);
+  }
+}
+
+/// Models without an instance that may use `device`, the heaviest first.
+std::vector<std::size_t> homeless(const Board& board, std::size_t device) {
+  std::vector<std::size_t> models;
+  for (std::size_t m = 0; m < board.models.size(); ++m)
+    if (board.given[m] == 0 && board.fits(device, m)) models.push_back(m);
+  std::stable_sort(models.begin(), models.end(), [&](std::size_t a, std::size_t b) { return board.models[a].weight > board.models[b].weight; });
+  return models;
+}
+
 void share_devices(Board& board) {
   for (std::size_t d = 0; d < board.free.size(); ++d) {
-    const std::size_t m = board.poorest(d);
-    while (m < board.models.size() && board.fits(d, m)) board.give(d, m);
+    const auto waiting = homeless(board, d);
+    if (d + 1 == board.free.size() && waiting.size() > 1) {  // the last one is for all that are left
+      share_device(board, d, waiting);
+    } else if (const std::size_t m = waiting.empty() ? board.poorest(d) : waiting.front(); m < board.models.size()) {
+      while (board.fits(d, m)) board.give(d, m);
+    }
   }
-  // More models than devices: those that got none share the last device that they may use.
+  // Those that were not allowed on it and got none take an instance of the richest where they may be.
   for (std::size_t m = 0; m < board.models.size(); ++m) {
     if (board.given[m] > 0) continue;
     for (std::size_t d = board.free.size(); d-- > 0;) {

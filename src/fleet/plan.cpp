@@ -260,10 +260,8 @@ void Plan::close(const event::Close& closed) {
       if (!frames_[id].ended) end_frame(id, Outcome::failed, cause);
     }
   }
-  for (std::size_t i = 0; i < devices_.size(); ++i) {
-    enter_state(DeviceId(i), DeviceState::lost);  // no change to tell of: the fleet ends
-    withdraw(DeviceId(i), closed.cause);
-  }
+  closed_ = true;
+  for (std::size_t i = 0; i < devices_.size(); ++i) withdraw(DeviceId(i), closed.cause);
 }
 
 /// Ends a frame that has not started.

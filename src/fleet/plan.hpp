@@ -290,6 +290,7 @@ class Plan {
   Table<JobId, Job> jobs_;
   Totals totals_;
   TimePoint wakeup_ = TimePoint::max();
+  bool closed_ = false;
 };
 
 }  // namespace polymetis::fleet

@@ -17,7 +17,7 @@ void Plan::set_state(DeviceId id, DeviceState state, std::string cause) {
   if (device.state == state) return;
   actions_->changes.push_back({EventKind::device, id.value, device_state_name(state), device_state_name(device.state), cause});
   enter_state(id, state);
-  device.cause = std::move(cause);
+  device.cause = state == DeviceState::ready ? std::string() : std::move(cause);
   device.since = now_;
   for (const ExecutorId e : device.executors) {
     measure(executors_[e].model);
@@ -43,7 +43,8 @@ void Plan::strike(DeviceId id, bool hung, const std::string& cause) {
 /// Back to ready when nothing is unexplained any more.
 void Plan::calm(DeviceId id) {
   const Device& device = devices_[id];
-  if (device.state == DeviceState::suspect && device.suspicions == 0) set_state(id, DeviceState::ready, "");
+  if (device.state == DeviceState::suspect && device.suspicions == 0)
+    set_state(id, DeviceState::ready, "No failure on it is unexplained any more.");
 }
 
 bool Plan::is_last_ready(DeviceId id) const noexcept {
@@ -113,6 +114,7 @@ void Plan::clear(Executor& executor, const Status& status) {
 }
 
 void Plan::begin_probing(DeviceId id) {
+  if (closed_) return;
   devices_[id].probe_at = TimePoint::max();
   set_state(id, DeviceState::probing, devices_[id].cause);
   for (const ExecutorId e : devices_[id].executors) reload(e);
@@ -134,7 +136,7 @@ void Plan::reloaded(const event::Reloaded& done) {
   executor.reloading = false;
   const DeviceState state = devices_[executor.device].state;
   if (executor.retired) return retire_if_idle(done.executor);
-  if (state == DeviceState::quarantined || state == DeviceState::lost) return;
+  if (closed_ || state == DeviceState::quarantined || state == DeviceState::lost) return;
   if (done.code != Code::ok && done.code != Code::connection_error && !executor.loaded) return leave_out(done.executor, done.message);
   if (done.code != Code::ok) return quarantine(executor.device, done.message);
   fit(executor, done.depth, done.hang_floor);
@@ -170,7 +172,7 @@ void Plan::ready_if_probed(DeviceId id) {
     if (executors_[e].probing || executors_[e].reloading) return;
   device.readmissions += device.admitted ? 1 : 0;
   device.admitted = true;
-  set_state(id, DeviceState::ready, "");
+  set_state(id, DeviceState::ready, "Its instances answer the known input rightly.");
   for (std::size_t m = 0; m < models_.size(); ++m) check_card(ModelId(m));
 }
 

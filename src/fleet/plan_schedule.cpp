@@ -15,7 +15,9 @@ bool Plan::takes(const Executor& executor) const noexcept {
          !executor.overtaken;
 }
 
-bool Plan::usable(DeviceId id) const noexcept { return devices_[id].state == DeviceState::ready || devices_[id].state == DeviceState::suspect; }
+bool Plan::usable(DeviceId id) const noexcept {
+  return !closed_ && (devices_[id].state == DeviceState::ready || devices_[id].state == DeviceState::suspect);
+}
 
 /// While a failure on it is unexplained an executor takes only frames that run again: a card that fails fast would else take them all.
 bool Plan::trusted(const Executor& executor) const noexcept { return executor.holds == 0 && devices_[executor.device].hang_suspicions < 2; }

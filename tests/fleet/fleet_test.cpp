@@ -173,6 +173,27 @@ TEST(Fleet, TwoModelsShareTheCores) {
   EXPECT_EQ(metrics.models[1].instances, 4U);
 }
 
+TEST(Fleet, AModelsShareCanBeChangedAndTheReportSaysWhatWasNotToBeHad) {
+  FleetBed bed(2);
+  auto other = bed.network;
+  other.name = "other";
+  const auto second = Model::load(write_test_package(bed.folder.path() / "second", other)).value();
+  Fleet fleet = Fleet::create(bed.context).value();
+  EXPECT_FALSE(fleet.add_model(bed.model)->adjusted);
+  EXPECT_FALSE(fleet.add_model(second)->adjusted);
+  EXPECT_FALSE(fleet.add_model(second, {.weight = 3})->adjusted);
+  EXPECT_EQ(fleet.metrics().models[0].instances, 2U);
+  EXPECT_EQ(fleet.metrics().models[1].instances, 6U);
+  Stream stream = fleet.open_stream(second).value();
+  EXPECT_EQ(fleet.metrics().models[1].instances, 6U) << "A stream leaves the share as it is.";
+  const auto report = fleet.add_model(second, {.minimum_cores = 50}).value();
+  EXPECT_TRUE(report.adjusted);
+  EXPECT_NE(report.text.find("wanted at least 50 cores, "), std::string::npos) << report.text;
+  const auto nowhere = fleet.add_model(second, {.devices = {DeviceSelector("metis-0:f:0")}});
+  ASSERT_FALSE(nowhere.has_value());
+  EXPECT_EQ(nowhere.error().code(), Code::invalid_argument);
+}
+
 TEST(Fleet, ClosingAStreamWaitsForItsCallback) {
   FleetBed bed(FleetBed::cards_of(1, "compute = \"none\"\ntiming = \"host\"\n"), base::ThreadHost::shared());
   Fleet fleet = Fleet::create(bed.context).value();
