@@ -207,7 +207,7 @@ class POLYMETIS_API Fleet {
                                              ResultCallback callback = {});
   [[nodiscard]] Expected<std::shared_ptr<const Model>> load_model(const std::filesystem::path& path) const;
 
-  /// In the order of `Result::device`; once closed, as it was then.
+  /// In the order of `Result::device`; once closed, as it was then. Like the two below empty in a process forked since.
   [[nodiscard]] std::vector<DeviceHealth> health() const;
   [[nodiscard]] FleetMetrics metrics() const;
   /// What binds now, with the numbers; only what was measured.

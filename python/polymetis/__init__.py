@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["Fleet", "Result", "Stream", "__version__"]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def __getattr__(name: str) -> Any:
     # The engine is not loaded for `polymetis --help`.
     if name in ("Fleet", "Result", "Stream"):

@@ -186,6 +186,7 @@ class FleetMetrics:
     late: int
     failed: int
     memory_used_bytes: int
+    """For frames: in use, or kept for the next ones."""
     host_cpu: float
     """CPUs that this process used."""
 

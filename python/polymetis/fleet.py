@@ -233,7 +233,8 @@ class Fleet:
     record: a file for the plan's events, for `polymetis replay`. trace_frames: how many frames `write_trace` keeps.
     hang_floor, hang_factor: a job hangs when it is older than hang_factor times the p99.9 of its model on its card, and never before
     hang_floor (0: the driver's). first_backoff, longest_backoff: quarantine before a card is probed again.
-    probe_interval: seconds between known-answer checks of ready cards; 0 = never.
+    probe_interval: seconds between known-answer checks of ready cards; 0 = never. attempts_after_error, attempts_after_hang: runs of a frame in
+    all. model_breaker: a model is stopped for a while after so many of its frames failed everywhere.
 
     Raises ValueError for an option out of its bounds;
     ConnectionError or DeviceInUse for fewer than `require` usable devices, with each one's reason; InvalidArgument for an unknown device.
@@ -258,6 +259,9 @@ class Fleet:
         first_backoff: float = 0.1,
         longest_backoff: float = 30.0,
         probe_interval: float = 0.0,
+        attempts_after_error: int = 3,
+        attempts_after_hang: int = 2,
+        model_breaker: int = 3,
     ) -> None:
         self._own_context = None
         if context is not None and not isinstance(context, Context):
@@ -269,6 +273,7 @@ class Fleet:
             context = self._own_context = Context(topology=topology, virtual=policy)
         self.context = context
         """The context whose cards these are."""
+        self._process = os.getpid()
         self._futures: dict[int, _native.StreamCore] = {}
         self._models: dict[str, Model] = {}
         self._core = _native.make_fleet(
@@ -286,8 +291,16 @@ class Fleet:
                 "first_backoff": first_backoff,
                 "longest_backoff": longest_backoff,
                 "probe_interval": probe_interval,
+                "attempts_after_error": attempts_after_error,
+                "attempts_after_hang": attempts_after_hang,
+                "model_breaker": model_breaker,
             },
         )
+
+    def _own(self) -> _native.FleetCore:
+        if os.getpid() != self._process:
+            raise InvalidArgument("this Fleet was made before fork and belongs to the parent process: make a new one in the child")
+        return self._core
 
     def load_model(self, path: str | os.PathLike[str]) -> Model:
         """As `Context.load_model`: a package's directory or its model.json."""
@@ -315,6 +328,7 @@ class Fleet:
         priority: int = 0,
         weight: float = 1.0,
         queue: int = 0,
+        queue_bytes: int = 0,
         window: int = 0,
         prefer: Device | None = None,
     ) -> Stream:
@@ -322,13 +336,14 @@ class Fleet:
 
         overload: what happens when the queue is full. deadline: seconds from capture, 0 = none; a frame past it ends as 'late' in its place.
         priority: higher goes first, always. weight: share among equals.
-        queue: frames accepted and not started, 0 = 2 an instance (4 with a drop policy).
+        queue: frames accepted and not started, 0 = 2 an instance (4 with a drop policy). queue_bytes: limit on the stream's frames and answers, 0 =
+        a quarter of memory_bytes.
         window: most frames between the oldest unanswered and the newest started, 0 = measured.
         prefer: a card that takes its frames while it keeps up.
 
         An iterator that raises ends the stream: results of what came before are yielded first, then its exception.
         """
-        options = self._options(name, overload, deadline, priority, weight, queue, window, prefer)
+        options = self._options(name, overload, deadline, priority, weight, queue, queue_bytes, window, prefer)
         return Stream(self, self._core.open_stream(model, options), frames)
 
     def map(self, model: Model, frames: Iterable[Inputs], **options: Any) -> Iterator[list[npt.NDArray[np.int8]]]:
@@ -342,7 +357,7 @@ class Fleet:
         key = id(model)
         if key not in self._futures:
             self._models[str(key)] = model
-            self._futures[key] = self._core.open_future_stream(model, self._options("futures", "block", 0.0, 0, 1.0, 0, 0, None))
+            self._futures[key] = self._core.open_future_stream(model, self._options("futures", "block", 0.0, 0, 1.0, 0, 0, 0, None))
         future = FleetFuture()
         future._stream = self._futures[key]  # lives until the frame has ended, also where the fleet is dropped
         future._stream.submit_future(inputs, self._core, deadline, future)
@@ -350,19 +365,19 @@ class Fleet:
 
     def health(self) -> list[DeviceHealth]:
         """Each card's state and why."""
-        return self._core.health()
+        return self._own().health()
 
     def metrics(self) -> FleetMetrics:
         """Counts, rates, utilisation and latencies, of boards, cards, instances (cores), streams and models."""
-        return self._core.metrics()
+        return self._own().metrics()
 
     def explain(self) -> Explanation:
         """What binds now, with the numbers; only what was measured."""
-        return self._core.explain()
+        return self._own().explain()
 
     def on_event(self, callback: Callable[[Event], object] | None) -> None:
         """Calls `callback` at each change of state, in order, on a thread of its own that may block. None takes it off."""
-        self._core.on_event(callback)
+        self._own().on_event(callback)
 
     def write_trace(self, path: str | os.PathLike[str]) -> None:
         """Writes the last `trace_frames` frames for chrome://tracing or ui.perfetto.dev."""
@@ -392,7 +407,7 @@ class Fleet:
         self.close()
 
     def _options(
-        self, name: str, overload: str, deadline: float, priority: int, weight: float, queue: int, window: int, prefer: Device | None
+        self, name: str, overload: str, deadline: float, priority: int, weight: float, queue: int, queue_bytes: int, window: int, prefer: Device | None
     ) -> dict[str, Any]:
         if self.closed:
             raise InvalidArgument("The fleet was closed; make another one.")
@@ -403,6 +418,7 @@ class Fleet:
             "priority": priority,
             "weight": weight,
             "queue": queue,
+            "queue_bytes": queue_bytes,
             "window": window,
             "prefer": prefer,
         }

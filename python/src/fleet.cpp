@@ -60,6 +60,9 @@ PyFleet* make_fleet(PyContext& context, nb::dict options) {
   wished.health.first_backoff = seconds(options, "first_backoff");
   wished.health.longest_backoff = seconds(options, "longest_backoff");
   wished.health.probe_interval = seconds(options, "probe_interval");
+  wished.health.attempts_after_error = small_number(options, "attempts_after_error");
+  wished.health.attempts_after_hang = small_number(options, "attempts_after_hang");
+  wished.health.model_breaker = small_number(options, "model_breaker");
   auto made = [&] {
     const Unlocked unlocked;
     return Fleet::create(context.handle, wished);
@@ -91,6 +94,7 @@ StreamOptions stream_options(nb::dict options) {
   wished.priority = small_number(options, "priority");
   wished.weight = real(options, "weight");
   wished.queue_frames = number(options, "queue");
+  wished.queue_bytes = number(options, "queue_bytes");
   wished.window_frames = number(options, "window");
   if (!options["prefer"].is_none()) wished.prefer = selector(options["prefer"]);
   return wished;

@@ -328,10 +328,34 @@ def test_a_recording_replays_bit_for_bit_and_a_trace_is_the_chrome_format(tmp_pa
     assert found["whole"]
     assert found["streams"][0]["outputs"] == 300
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
-    assert {event["ph"] for event in events} <= {"M", "X", "b", "e", "i"}
-    assert all({"name", "pid", "tid", "ts"} <= set(event) for event in events)
+    check_chrome_format(events)
     assert sum(event["ph"] == "X" for event in events) == 300
-    assert all("dur" in event for event in events if event["ph"] == "X")
+
+
+def check_chrome_format(events):
+    """What the published description of the Trace Event Format asks of the phases that are used."""
+    begun = {}
+    for event in events:
+        assert isinstance(event["name"], str)
+        assert isinstance(event["pid"], int) and isinstance(event["tid"], int)
+        assert isinstance(event["ts"], int | float) and event["ts"] >= 0
+        assert isinstance(event.get("args", {}), dict)
+        match event["ph"]:
+            case "M":  # metadata: a name of a process or thread
+                assert event["name"] in ("process_name", "thread_name") and isinstance(event["args"]["name"], str)
+            case "X":  # complete: a duration of its own
+                assert event["dur"] >= 0 and isinstance(event["cat"], str)
+            case "b":  # nestable async: pairs by category, id and scope
+                assert begun.setdefault((event["cat"], event["id"]), event) is event
+            case "e":
+                assert begun.pop((event["cat"], event["id"]))["ts"] <= event["ts"]
+            case "i":  # instant: global, process or thread
+                assert event["s"] in ("g", "p", "t")
+            case phase:
+                raise AssertionError(f"unknown phase {phase}")
+    assert not begun
+    threads = {(event["pid"], event["tid"]) for event in events if event["ph"] == "M" and event["name"] == "thread_name"}
+    assert all((event["pid"], event["tid"]) in threads for event in events if event["ph"] in "Xbe")
 
 
 def test_a_damaged_recording_is_refused(tmp_path):
@@ -382,6 +406,11 @@ def test_a_forked_child_is_told_so_and_ends(tmp_path, package):
                 stream.submit(frame)
             except RuntimeError as error:
                 print("child:", "before fork" in str(error), flush=True)
+            for look in (fleet.health, fleet.metrics, fleet.explain):
+                try:
+                    look()
+                except ValueError as error:
+                    print("before fork" in str(error), flush=True)
             raise SystemExit
         print(os.waitpid(child, 0)[1])
         stream.submit(frame)
@@ -390,7 +419,7 @@ def test_a_forked_child_is_told_so_and_ends(tmp_path, package):
         tmp_path,
         package,
     )
-    assert done.stdout == "child: True\n0\nTrue\n", done.stderr
+    assert done.stdout == "child: True\nTrue\nTrue\nTrue\n0\nTrue\n", done.stderr
 
 
 def test_ctrl_c_ends_a_wait(tmp_path, package):

@@ -47,6 +47,8 @@ def goes_on(fleet, package):
         ({"longest_backoff": -0.1}, "longest_backoff .*got -0.1"),
         ({"probe_interval": -1}, "probe_interval .*got -1"),
         ({"memory_bytes": 0}, "memory_bytes is above 0"),
+        ({"attempts_after_error": 0}, "needs at least one attempt"),
+        ({"model_breaker": 0}, "model_breaker is at least 1"),
         ({"memory_bytes": -1}, "memory_bytes is 0 or more; got -1"),
         ({"trace_frames": 2**62}, "trace_frames is at most 100000000"),
         ({"trace_frames": 2**70}, "trace_frames is at most 100000000"),

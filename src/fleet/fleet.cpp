@@ -33,6 +33,7 @@ Status checked(const FleetOptions& options) {
     return {Code::value_error, fmt::format("hang_factor is from 1 to 1e6; {} was given.", health.hang_factor)};
   if (health.attempts_after_error == 0 || health.attempts_after_hang == 0)
     return {Code::value_error, "A frame needs at least one attempt; 0 were given."};
+  if (health.model_breaker == 0) return {Code::value_error, "model_breaker is at least 1: so many frames fail before a model is stopped; 0 was given."};
   if (options.memory_bytes == 0) return {Code::value_error, "memory_bytes is above 0: frames need memory; 0 was given."};
   if (options.trace_frames > most_trace_frames)
     return {Code::value_error,
@@ -84,7 +85,7 @@ Fleet::Impl::~Impl() {
 }
 
 Status Fleet::Impl::check() const {
-  if (generation != base::fork_generation()) return runtime::made_before_fork("Fleet");
+  if (is_parents()) return runtime::made_before_fork("Fleet");
   return dispatcher->closed() ? Status(Code::invalid_argument, "The fleet was closed; make another one.") : Status();
 }
 
@@ -181,7 +182,7 @@ Expected<std::shared_ptr<const Model>> Fleet::load_model(const std::filesystem::
 }
 
 std::vector<DeviceHealth> Fleet::health() const {
-  if (!impl_) return {};
+  if (!impl_ || impl_->is_parents()) return {};
   base::MutexLock lock(impl_->mutex);
   auto all = impl_->dispatcher->look([](const fleet::Plan& plan, const auto&) { return fleet::health_of(plan); });
   for (std::size_t i = 0; i < all.size(); ++i)
@@ -190,7 +191,7 @@ std::vector<DeviceHealth> Fleet::health() const {
 }
 
 FleetMetrics Fleet::metrics() const {
-  if (!impl_) return {};
+  if (!impl_ || impl_->is_parents()) return {};
   auto metrics = impl_->dispatcher->measure(fleet::metrics_of);
   metrics.memory_used_bytes = impl_->dispatcher->memory().used_bytes();
   return metrics;
@@ -198,6 +199,7 @@ FleetMetrics Fleet::metrics() const {
 
 Explanation Fleet::explain() const {
   if (!impl_) return {};
+  if (impl_->is_parents()) return {.binds = "nothing", .text = std::string(runtime::made_before_fork("Fleet").message())};
   if (impl_->dispatcher->closed()) return {.binds = "nothing", .text = "The fleet is closed."};
   const fleet::CpuUse cpu = fleet::cpu_use();
   return impl_->dispatcher->measure([&](const fleet::Plan& plan, const auto& streams, const fleet::Sample& now, const fleet::Sample& before) {
@@ -206,11 +208,12 @@ Explanation Fleet::explain() const {
 }
 
 void Fleet::on_event(EventCallback callback) {
-  if (impl_) impl_->events->set(std::move(callback));
+  if (impl_ && !impl_->is_parents()) impl_->events->set(std::move(callback));
 }
 
 Status Fleet::write_trace(const std::filesystem::path& path) const {
   if (!impl_) return empty_handle("Fleet");
+  if (impl_->is_parents()) return runtime::made_before_fork("Fleet");
   if (impl_->options.trace_frames == 0) return {Code::invalid_argument, "The fleet keeps no frames for a trace; make it with trace_frames above 0."};
   fleet::TraceNames names;
   const fleet::Trace trace = impl_->dispatcher->trace();
@@ -231,6 +234,7 @@ Status Fleet::write_trace(const std::filesystem::path& path) const {
 
 Status Fleet::readmit(const std::string& name) {
   if (!impl_) return empty_handle("Fleet");
+  TRY(impl_->check());
   fleet::DeviceId device;
   fleet::ModelId model;
   {
@@ -249,7 +253,7 @@ Host& Fleet::host() const { return *impl_->host; }
 Context Fleet::context() const { return impl_ ? impl_->context : Context(); }
 
 void Fleet::close(Duration patience) {
-  if (impl_ && impl_->generation == base::fork_generation()) impl_->close(patience);
+  if (impl_ && !impl_->is_parents()) impl_->close(patience);
 }
 
 bool Fleet::closed() const noexcept { return impl_ == nullptr || impl_->dispatcher->closed(); }

@@ -20,6 +20,8 @@ struct Fleet::Impl {
   [[nodiscard]] Status check(const std::shared_ptr<const Model>& model) const;
   Expected<PlacementReport> add(const std::shared_ptr<const Model>& model, const ModelOptions& wish) REQUIRES(mutex);
   void close(Duration patience);
+  /// Made before fork: nothing of it may be touched, its locks may be held for ever.
+  [[nodiscard]] bool is_parents() const noexcept { return generation != base::fork_generation(); }
 
   // constant
   const Context context;

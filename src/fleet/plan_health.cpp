@@ -226,8 +226,9 @@ void Plan::check_card(ModelId id) {
   std::string why;
   for (const ExecutorId e : model.executors) {
     const Device& device = devices_[executors_[e].device];
+    const std::string_view cause = std::string_view(device.cause).substr(0, device.cause.find_last_not_of('.') + 1);
     if (why.find(device.name) == std::string::npos)
-      why += fmt::format(" {} is {}{}{};", device.name, device_state_name(device.state), device.cause.empty() ? "" : ": ", device.cause);
+      why += fmt::format(" {} is {}{}{};", device.name, device_state_name(device.state), cause.empty() ? "" : ": ", cause);
   }
   if (why.empty()) why = " none was given to it;";
   why.back() = '.';

@@ -172,7 +172,7 @@ void Plan::overtake(ExecutorId id) {
   ++device.hangs;
   const auto bound_ms = std::chrono::duration<double, std::milli>(executor.bound.bound()).count();
   const Status hung(Code::runtime_error,
-                    fmt::format("A run on {} has not ended after {:.1f} ms, which is longer than any run there should take.", device.name, bound_ms));
+                    fmt::format("A run on {} has not ended after {:.4g} ms, which is longer than any run there should take.", device.name, bound_ms));
   const JobId job_id = executor.jobs.front();
   if (jobs_[job_id].probe && !jobs_[job_id].abandoned) return quarantine(device_id, std::string(hung.message()));
   executor.overtaken = true;

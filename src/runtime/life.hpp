@@ -15,7 +15,7 @@ namespace polymetis::runtime {
 
 inline Status made_before_fork(const char* noun) {
   return {Code::invalid_argument,
-          fmt::format("this {} was made before fork and belongs to the parent process: make a new Context in the child", noun)};
+          fmt::format("this {} was made before fork and belongs to the parent process: make a new Context in the child, and all else from it", noun)};
 }
 inline Status was_released(const char* noun) {
   return {Code::invalid_argument, fmt::format("this {} has been released, or what it belongs to: make a new one", noun)};

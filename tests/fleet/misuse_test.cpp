@@ -162,7 +162,9 @@ TEST(FleetMisuse, AfterAForkTheParentsFleetIsRefusedAndTheParentGoesOn) {
   Fleet fleet = Fleet::create(bed.context).value();
   Stream stream = fleet.open_stream(bed.model).value();
   EXPECT_EQ(base::exit_code_of_child([&] {
-              const bool refused = !FleetBed::submit(stream, 0).has_value() && !fleet.open_stream(bed.model).has_value() && !stream.slot().has_value();
+              const bool refused = !FleetBed::submit(stream, 0).has_value() && !fleet.open_stream(bed.model).has_value() &&
+                                   !stream.slot().has_value() && !fleet.readmit("metis-0:1:0").ok() && fleet.health().empty() &&
+                                   fleet.metrics().devices.empty() && fleet.explain().text.find("before fork") != std::string::npos;
               fleet.close();
               stream = Stream();
               fleet = Fleet();
