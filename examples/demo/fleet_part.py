@@ -127,6 +127,15 @@ def part(metrics, why: str, ledger: Counter[str], events: list[tuple[float, str]
                 "Cards of the fleet", ("card", "frames", "instances"), [(d.name, str(d.frames), str(d.instances)) for d in metrics.devices], note=why
             ),
             Table("What happened", ("second", "event"), [(f"{second:.2f}", text) for second, text in events]),
-            Table("To open", ("what", "where"), [("trace, for ui.perfetto.dev", trace.name), ("recording, for polymetis replay", recording.name)]),
+            Table(
+                "The recording, replayed in virtual time",
+                ("events", "seconds", "decisions"),
+                [(str(replay["events"]), f"{replay['seconds']:.1f}", same)],
+            ),
+            Table(
+                "To open",
+                ("what", "where"),
+                [("trace, for ui.perfetto.dev", os.path.relpath(trace)), ("recording, for polymetis replay", os.path.relpath(recording))],
+            ),
         ],
     )
