@@ -122,11 +122,51 @@ def test_compile_is_handed_on():
     assert "name a MODEL" in call("compile", "-o", "somewhere", expect=1).stderr
 
 
+def test_compile_gives_its_error_as_json_too():
+    done = call("compile", "-o", "somewhere", "--json", expect=1)
+    assert "name a MODEL" in json.loads(done.stdout)["error"]
+
+
 def test_a_missing_extra_is_named(monkeypatch, capsys):
     command = cli.Command("polymetis_nothing_here", "x", extra="compile")
     monkeypatch.setitem(cli.COMMANDS, "compile", command)
-    assert cli.main(["compile"]) == 1
-    assert "polymetis[compile]" in capsys.readouterr().err
+    assert cli.main(["compile", "--json"]) == 1
+    out, errors = capsys.readouterr()
+    assert "polymetis[compile]" in errors
+    assert "polymetis[compile]" in json.loads(out)["error"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device; "),
+        (PermissionError(13, "Permission denied", "x.html"), "x.html: Permission denied; "),
+        (ValueError("--what was given as 3; give 2."), "--what was given as 3; give 2."),
+        (ImportError("libopenvino.so cannot be opened"), "`polymetis doctor`"),
+        (KeyError("x"), "report it"),
+    ],
+)
+def test_whatever_goes_wrong_is_a_sentence(monkeypatch, capsys, error, said):
+    class Failing:
+        @staticmethod
+        def add_arguments(parser):
+            raise error
+
+    monkeypatch.setitem(sys.modules, "failing", Failing)
+    monkeypatch.setitem(cli.COMMANDS, "devices", cli.Command("failing", "x"))
+    assert cli.main(["devices", "--json"]) == 1
+    out, errors = capsys.readouterr()
+    assert said in json.loads(out)["error"]
+    assert errors.splitlines()[-1] == f"polymetis devices: {json.loads(out)['error']}"
+    assert ("Traceback" in errors) == isinstance(error, KeyError)
+
+
+def test_a_full_disk_under_stdout_is_a_sentence():
+    done = subprocess.run(f"{COMMAND} devices --json > /dev/full", shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
 
 
 def test_ctrl_c_is_clean(monkeypatch, capsys):

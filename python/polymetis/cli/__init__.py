@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("polymetis: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its exit
+        _give_up_stdout()
         return 1
 
 
@@ -63,11 +64,11 @@ def _run(words: list[str]) -> int:
         module.add_arguments(parser)
         options = parser.parse_args(words[1:])
         status: int = module.run(options)
-    except ModuleNotFoundError as error:
-        return _missing(name, command, error)
-    except RuntimeError as error:
-        return _failed(name, str(error), as_json="--json" in words)
-    sys.stdout.flush()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return _failed(name, _sentence(command, error), as_json="--json" in words)
     return status
 
 
@@ -85,18 +86,31 @@ def _general_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _missing(name: str, command: Command, error: ModuleNotFoundError) -> int:
-    if not command.extra or (error.name or "").partition(".")[0] == "polymetis":
-        raise error
-    print(
-        f"polymetis {name}: needs the Python package {error.name}, which is not installed; run: pip install 'polymetis[{command.extra}]'",
-        file=sys.stderr,
-    )
-    return 1
+def _sentence(command: Command, error: Exception) -> str:
+    """What an error tells the user. One that no command foresaw is a defect: its traceback goes to stderr before."""
+    if isinstance(error, ModuleNotFoundError) and command.extra and (error.name or "").partition(".")[0] != "polymetis":
+        return f"needs the Python package {error.name}, which is not installed; run: pip install 'polymetis[{command.extra}]'"
+    if isinstance(error, ImportError):
+        return f"a part of Polymetis cannot be loaded ({error}); `polymetis doctor` says what is missing."
+    if isinstance(error, OSError) and error.strerror:
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return f"{where}{error.strerror}; check the path, what it allows and the room that is left."
+    if isinstance(error, RuntimeError | OSError | ValueError) and str(error):
+        return str(error)
+    traceback.print_exception(error)
+    return f"ended by a defect of its own ({type(error).__name__}: {error}); please report it with the lines above."
 
 
 def _failed(name: str, message: str, *, as_json: bool) -> int:
     print(f"polymetis {name}: {message}", file=sys.stderr)
-    if as_json:
-        print(json.dumps({"error": message}))
+    try:
+        if as_json:
+            print(json.dumps({"error": message}))
+        sys.stdout.flush()
+    except OSError:
+        _give_up_stdout()
     return 1
+
+
+def _give_up_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its exit

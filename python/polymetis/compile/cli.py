@@ -68,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         report = compile_asked(arguments, console)
     except CompileError as error:
         console.print(f"polymetis compile: {error}", style="red", markup=False, highlight=False)
+        if arguments.json:
+            print(json.dumps({"error": str(error)}))
         return 1
     except KeyboardInterrupt:
         console.print(f"polymetis compile: interrupted; {arguments.output} is as it was.", markup=False, highlight=False)
