@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,3 +30,39 @@ def make_context(arguments: argparse.Namespace) -> Context:
     from ..axruntime import Context
 
     return Context(topology=arguments.topology, virtual=arguments.virtual)
+
+
+def count(text: str) -> int:
+    """The type of an option that is 1 or more."""
+    if not (text.isascii() and text.isdecimal() and int(text[:10]) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} was given; it is a whole number, 1 or more")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """The type of an option that is a time."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"{text!r} was given; it is a number of seconds above 0")
+    return value
+
+
+def check_writable(path: Path, what: str) -> None:
+    """Raises OSError with a sentence where `path` cannot be written; leaves the file as it is."""
+    try:
+        if not path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+            path.unlink()
+        elif path.is_file():
+            os.close(os.open(path, os.O_WRONLY))
+        elif path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        raise OSError(cannot_be_written(path, what, error)) from error
+
+
+def cannot_be_written(path: Path, what: str, error: OSError) -> str:
+    return f"{path}: asked to write {what} there, but it cannot be written ({error.strerror or error}); name a file that can."

@@ -26,9 +26,13 @@ def write_report(path: Path, summary: dict[str, Any]) -> None:
         ],
     )
     streams = _table(
-        ("stream", "offered", "outputs", "dropped", "late", "failed", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms"),
+        ("stream", "offered", "outputs", "dropped", "late", "failed", "unfinished", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms"),
         [
-            (s["name"], s["offered"], s["outputs"], s["dropped"], s["late"], s["failed"], *_ms(s["latency"], "p50", "p90", "p99", "p999"))
+            (
+                *(s[key] for key in ("name", "offered", "outputs", "dropped", "late", "failed")),
+                s["waiting"] + s["running"],
+                *_ms(s["latency"], "p50", "p90", "p99", "p999"),
+            )
             for s in metrics["streams"]
         ],
     )
