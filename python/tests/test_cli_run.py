@@ -132,3 +132,14 @@ def test_an_input_that_does_not_fit_ends_the_run_with_its_cause(package, fast, m
     monkeypatch.setattr(run, "_synthetic", lambda model: [[np.zeros((1, 3), np.int8)]])
     assert cli.main(["run", str(package), *fast[:2], "--seconds", "50", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"]
+
+
+def test_what_was_cut_off_is_no_whole_recording(package, fast, tmp_path):
+    call("run", str(package), *fast, "--record", str(tmp_path / "r.rec"))
+    whole = (tmp_path / "r.rec").read_bytes()
+    cut = tmp_path / "cut.rec"
+    cut.write_bytes(whole[: len(whole) // 2])
+    assert "the recording has no end" in call("replay", str(cut), expect=1).stdout
+    cut.write_bytes(whole[:30])
+    assert "cut off" in error_of(call("replay", str(cut), "--json", expect=1))
+    assert "folder" in error_of(call("replay", str(tmp_path), "--json", expect=1))

@@ -23,7 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from .. import _native
 
+    if arguments.file.is_dir():
+        raise IsADirectoryError(f"{arguments.file}: asked to replay it, but it is a folder; name a recording.")
     found: dict[str, Any] = json.loads(_native.replay_json(arguments.file))
+    if not found["events"]:
+        raise ValueError(f"{arguments.file}: asked to replay it, but it has no events: it was cut off; name a whole recording.")
     if arguments.json:
         print(json.dumps(found, indent=1))
     else:
