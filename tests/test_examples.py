@@ -223,9 +223,10 @@ def test_every_example_has_a_page():
         assert f"examples/python/{example.name}" in pages, example.name
 
 
-def test_the_readmes_python_example_runs(environment):
-    script = ROOT / "examples" / "readme" / "quick_start.py"
-    assert len(script.read_text().splitlines()) <= 15
+@pytest.mark.parametrize(("name", "lines"), [("quick_start", 15), ("fleet", 20)])
+def test_the_readmes_python_examples_run(environment, name, lines):
+    script = ROOT / "examples" / "readme" / f"{name}.py"
+    assert len(script.read_text().splitlines()) <= lines
     done = subprocess.run([sys.executable, script], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     found = dict(line.split(" ", 1) for line in done.stdout.splitlines())
