@@ -232,3 +232,37 @@ def test_the_readmes_python_examples_run(environment, name, lines):
     found = dict(line.split(" ", 1) for line in done.stdout.splitlines())
     assert "'Dog 0." in found["dog.jpg"]
     assert "'Person 0." in found["person.jpg"]
+
+
+TUTORIAL = (ROOT / "docs" / "fleet-tutorial.md").read_text()
+BY_HAND = re.findall(r"<!-- from: (\S+) -->\n```python\n(.*?)```", TUTORIAL, re.DOTALL)
+WITH_A_FLEET = [code for code in re.findall(r"```python\n(.*?)```", TUTORIAL, re.DOTALL) if "Fleet(" in code]
+BEFORE = """
+from threading import Thread
+import numpy as np
+from polymetis import Fleet
+frames, small_frames, regions = ([np.zeros((1, *size, 4), np.int8)] * 3 for size in ((300, 304), (224, 224), (256, 256)))
+people = lambda outputs: regions
+use = lambda *results: print("used", len(results))
+"""
+
+
+@pytest.mark.parametrize(("file", "code"), BY_HAND, ids=[file for file, _ in BY_HAND])
+def test_the_tutorials_hand_written_side_is_the_examples(file, code):
+    assert 5 <= len(code.splitlines()) <= 12
+    lines = [line.strip() for line in (ROOT / file).read_text().splitlines()]
+    assert "\n".join(line.strip() for line in code.splitlines()) in "\n".join(lines)
+
+
+def test_the_tutorial_shows_every_pattern_by_hand_and_with_a_fleet():
+    assert len(BY_HAND) == 5
+    assert len(WITH_A_FLEET) == 6
+
+
+@pytest.mark.parametrize("code", WITH_A_FLEET, ids=range(len(WITH_A_FLEET)))
+def test_the_tutorials_fleet_side_runs(environment, code):
+    command = [sys.executable, "-c", BEFORE + code]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    frames = 9 if "people(" in code else 3
+    assert len(re.findall(r"^used \d", done.stdout, re.MULTILINE)) == frames
