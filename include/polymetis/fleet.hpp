@@ -199,9 +199,9 @@ class POLYMETIS_API Fleet {
   /// Shares the cards of `context` with code that uses the axruntime API: cores that it has connected are left to it.
   [[nodiscard]] static Expected<Fleet> create(const Context& context, const FleetOptions& options = {});
 
-  /// Puts `model` on cards; said again, changes its share and its devices. A first `open_stream` does it too, with the defaults. A card that is out of reach
-  /// gets its instances when it answers again; the report says so.
-  /// Errors: `value_error` an option out of its bounds; those of `Connection::load_model_instance`; `device_in_use` no core is left for it.
+  /// Puts `model` on cards; said again, changes its share and its devices. A first `open_stream` does it too, with the defaults. A card that is out
+  /// of reach gets its instances when it answers again; the report says so. Errors: `value_error` an option out of its bounds; those of
+  /// `Connection::load_model_instance`; `device_in_use` no core is left for it.
   Expected<PlacementReport> add_model(const std::shared_ptr<const Model>& model, const ModelOptions& options = {});
   [[nodiscard]] Expected<Stream> open_stream(const std::shared_ptr<const Model>& model, const StreamOptions& options = {},
                                              ResultCallback callback = {});

@@ -113,7 +113,7 @@ struct FleetMetrics {
   std::uint64_t late = 0;
   std::uint64_t failed = 0;
   std::size_t memory_used_bytes = 0;  ///< for frames, in use or kept for the next ones
-  double host_cpu = 0;  ///< this process, CPUs
+  double host_cpu = 0;                ///< this process, CPUs
 };
 
 /// One thing that binds, or does not, with its number.

@@ -228,7 +228,8 @@ class Fleet:
 
     context: shares its cards with code that uses the axruntime API; None makes one of its own.
     devices: None = every usable one, else indices, names or DeviceInfo. require: fewer usable devices raise.
-    virtual: True ('always'), False ('never'), 'auto', or None for POLYMETIS_VIRTUAL; only without `context`. placement: 'balanced' (every model on every card), 'model_a_device', 'explicit'.
+    virtual: True ('always'), False ('never'), 'auto', or None for POLYMETIS_VIRTUAL; only without `context`.
+    placement: 'balanced' (every model on every card), 'model_a_device', 'explicit'.
     no_card_wait: seconds that frames wait when no card is left, before they fail. memory_bytes: limit on inputs and outputs held by all streams.
     record: a file for the plan's events, for `polymetis replay`. trace_frames: how many frames `write_trace` keeps.
     hang_floor, hang_factor: a job hangs when it is older than hang_factor times the p99.9 of its model on its card, and never before
@@ -407,7 +408,16 @@ class Fleet:
         self.close()
 
     def _options(
-        self, name: str, overload: str, deadline: float, priority: int, weight: float, queue: int, queue_bytes: int, window: int, prefer: Device | None
+        self,
+        name: str,
+        overload: str,
+        deadline: float,
+        priority: int,
+        weight: float,
+        queue: int,
+        queue_bytes: int,
+        window: int,
+        prefer: Device | None,
     ) -> dict[str, Any]:
         if self.closed:
             raise InvalidArgument("The fleet was closed; make another one.")

@@ -54,8 +54,8 @@ nb::object metrics_of(const FleetMetrics& metrics) {
   for (const auto& d : metrics.devices) devices.append(device(d));
   for (const auto& s : metrics.streams) streams.append(stream(s));
   for (const auto& m : metrics.models) models.append(model(m));
-  return make.get()(seconds(metrics.time), seconds(metrics.window), boards, devices, instances, streams, models, metrics.outputs, metrics.dropped, metrics.late,
-                    metrics.failed, metrics.memory_used_bytes, metrics.host_cpu);
+  return make.get()(seconds(metrics.time), seconds(metrics.window), boards, devices, instances, streams, models, metrics.outputs, metrics.dropped,
+                    metrics.late, metrics.failed, metrics.memory_used_bytes, metrics.host_cpu);
 }
 
 nb::object explanation_of(const Explanation& explanation) {

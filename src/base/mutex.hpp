@@ -64,7 +64,7 @@ class CAPABILITY("mutex") BriefMutex {
   static constexpr std::uint32_t free = 0;
   static constexpr std::uint32_t held = 1;
   static constexpr std::uint32_t slept_on = 2;  // held, and there may be sleepers
-  void lock_slowly() noexcept;
+  void lock_slowly() noexcept ACQUIRE() NO_THREAD_SAFETY_ANALYSIS;
   std::atomic<std::uint32_t> state_{free};
 };
 

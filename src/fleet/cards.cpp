@@ -100,8 +100,7 @@ Expected<DeviceId> Cards::find(const DeviceSelector& selector) const {
 std::string Cards::executor_name(ExecutorId id) const {
   for (const PlacedModel& model : models_)
     for (const Placed& placed : model.executors)
-      if (placed.executor == id)
-        return fmt::format("{} core {}, {}", placed.device, fmt::join(placed.cores, "+"), model.model->name);
+      if (placed.executor == id) return fmt::format("{} core {}, {}", placed.device, fmt::join(placed.cores, "+"), model.model->name);
   return "retired";
 }
 

@@ -43,7 +43,8 @@ class Cards {
   static Expected<Cards> take(const std::shared_ptr<runtime::Devices>& devices, const FleetOptions& options);
   void join(Dispatcher& dispatcher);
 
-  /// Adds `model`, or changes what is wished for it, and moves instances about so that all models have their share. Errors: those of `Fleet::add_model`.
+  /// Adds `model`, or changes what is wished for it, and moves instances about so that all models have their share. Errors: those of
+  /// `Fleet::add_model`.
   Expected<PlacementReport> add(Dispatcher& dispatcher, Placement policy, const std::shared_ptr<const Model>& model, const ModelOptions& options);
   [[nodiscard]] const PlacedModel* find(const Model& model) const;
   [[nodiscard]] const std::vector<Card>& cards() const noexcept { return cards_; }

@@ -79,8 +79,8 @@ bool Dispatcher::retire(ExecutorId id, TimePoint until) {
   return gone;
 }
 
-ExecutorId Dispatcher::add_executor(DeviceId device, ModelId model, Expected<std::shared_ptr<device::Instance>> instance,
-                                    std::shared_ptr<void> lease, InstanceLoader loader) {
+ExecutorId Dispatcher::add_executor(DeviceId device, ModelId model, Expected<std::shared_ptr<device::Instance>> instance, std::shared_ptr<void> lease,
+                                    InstanceLoader loader) {
   ExecutorId id;
   {
     base::MutexLock lock(mutex_);

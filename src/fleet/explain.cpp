@@ -115,7 +115,7 @@ Explanation explain_of(const Plan& plan, const FleetMetrics& metrics, const Samp
   Explanation explanation;
   const Growth growth = growth_of(now, before);
   explanation.limits = {cores(metrics, plan),      host_cpu(metrics, cpu), host_memory(memory),  window(growth, metrics),
-                        consumer(growth, metrics), source(metrics),   health(metrics, plan)};
+                        consumer(growth, metrics), source(metrics),        health(metrics, plan)};
   std::stable_sort(explanation.limits.begin(), explanation.limits.end(), [](const Limit& a, const Limit& b) { return a.share > b.share; });
   const Limit& first = explanation.limits.front();
   explanation.binds = first.share >= binding ? first.what : "nothing";

@@ -33,7 +33,8 @@ Status checked(const FleetOptions& options) {
     return {Code::value_error, fmt::format("hang_factor is from 1 to 1e6; {} was given.", health.hang_factor)};
   if (health.attempts_after_error == 0 || health.attempts_after_hang == 0)
     return {Code::value_error, "A frame needs at least one attempt; 0 were given."};
-  if (health.model_breaker == 0) return {Code::value_error, "model_breaker is at least 1: so many frames fail before a model is stopped; 0 was given."};
+  if (health.model_breaker == 0)
+    return {Code::value_error, "model_breaker is at least 1: so many frames fail before a model is stopped; 0 was given."};
   if (options.memory_bytes == 0) return {Code::value_error, "memory_bytes is above 0: frames need memory; 0 was given."};
   if (options.trace_frames > most_trace_frames)
     return {Code::value_error,
@@ -185,8 +186,7 @@ std::vector<DeviceHealth> Fleet::health() const {
   if (!impl_ || impl_->is_parents()) return {};
   base::MutexLock lock(impl_->mutex);
   auto all = impl_->dispatcher->look([](const fleet::Plan& plan, const auto&) { return fleet::health_of(plan); });
-  for (std::size_t i = 0; i < all.size(); ++i)
-    all[i].is_virtual = impl_->cards.cards()[i].listed.description.reality == Reality::simulated;
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].is_virtual = impl_->cards.cards()[i].listed.description.reality == Reality::simulated;
   return all;
 }
 

@@ -43,8 +43,7 @@ void Plan::strike(DeviceId id, bool hung, const std::string& cause) {
 /// Back to ready when nothing is unexplained any more.
 void Plan::calm(DeviceId id) {
   const Device& device = devices_[id];
-  if (device.state == DeviceState::suspect && device.suspicions == 0)
-    set_state(id, DeviceState::ready, "No failure on it is unexplained any more.");
+  if (device.state == DeviceState::suspect && device.suspicions == 0) set_state(id, DeviceState::ready, "No failure on it is unexplained any more.");
 }
 
 bool Plan::is_last_ready(DeviceId id) const noexcept {

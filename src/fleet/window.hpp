@@ -41,7 +41,9 @@ class Window {
   }
 
  private:
-  [[nodiscard]] std::size_t least(std::size_t instances) const noexcept { return std::min<std::size_t>(4 * std::max<std::size_t>(instances, 1), most_); }
+  [[nodiscard]] std::size_t least(std::size_t instances) const noexcept {
+    return std::min<std::size_t>(4 * std::max<std::size_t>(instances, 1), most_);
+  }
   static constexpr Duration measure_every = std::chrono::milliseconds(10);
   static constexpr double shortest_memory_s = 0.03;
   static constexpr double slack = 2.5;  // a frame may hang one card after the other before it is given up, and runs in between

@@ -13,7 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::string hangs = "compute = \"none\"\ntiming = { fps = 500 }\n[[board.fault]]\nkind = \"hang\"\nat_job = 5\n";  // four cores are probed first
+const std::string hangs =
+    "compute = \"none\"\ntiming = { fps = 500 }\n[[board.fault]]\nkind = \"hang\"\nat_job = 5\n";  // four cores are probed first
 
 bool says(const Status& status, std::string_view part) { return status.message().find(part) != std::string_view::npos; }
 

@@ -123,7 +123,8 @@ class PlanDriver {
             change.state);
       for (const auto& start : todo.starts) begin(start, todo);
       for (const JobId job : todo.abandons) abandoned.insert(job);
-      for (const auto& d : todo.delivers) answers[d.stream.value].push_back({d.number, d.outcome, d.device, d.attempts, d.started, now, d.status.to_string()});
+      for (const auto& d : todo.delivers)
+        answers[d.stream.value].push_back({d.number, d.outcome, d.device, d.attempts, d.started, now, d.status.to_string()});
       closed += todo.closed.size();
       rooms += todo.room.size();
       if (todo.reloads.empty()) return;
