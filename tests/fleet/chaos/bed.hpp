@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "script.hpp"
 #include "source.hpp"
 
 namespace polymetis::testing {
@@ -30,19 +31,16 @@ struct SceneBed {
   Context context;
 };
 
-/// Policy, priority, weight, queue and perhaps a deadline of stream `number`, at the shortest `shortest_deadline`.
-StreamOptions random_stream(Dice& dice, std::size_t number, std::chrono::milliseconds shortest_deadline);
-
 /// What one schedule found.
 struct Verdict {
   std::string wrong;     ///< "" where every promise was kept
-  std::string schedule;  ///< the topology and the last steps
+  std::string schedule;  ///< for a person to read
   std::uint64_t frames = 0;
   std::uint64_t digest = 0;  ///< of all results: the same seed gives the same one in virtual time
 };
 
 /// One schedule in virtual time: exact, so it checks times as well.
-Verdict run_in_virtual_time(std::uint64_t seed, const Networks& networks);
+Verdict run_in_virtual_time(const Script& script, const Networks& networks);
 /// One schedule on threads: a submitter and a consumer for each stream. `stall`: nothing ends for so long, which is a failure.
 Verdict run_on_threads(std::uint64_t seed, const Networks& networks, Duration stall);
 

@@ -25,17 +25,6 @@ const StreamMetrics* metrics_of(const FleetMetrics& metrics, const Source& sourc
 
 }  // namespace
 
-StreamOptions random_stream(Dice& dice, std::size_t number, std::chrono::milliseconds shortest_deadline) {
-  StreamOptions options;
-  options.name = fmt::format("stream {}", number);
-  options.overload = static_cast<Overload>(dice.below(3));
-  options.priority = dice.below(2);
-  options.weight = dice.between(1, 4);
-  options.queue_frames = dice.below(6);
-  if (dice.one_in(3)) options.deadline = std::chrono::milliseconds(dice.between(static_cast<unsigned>(shortest_deadline.count()), 200));
-  return options;
-}
-
 std::string check_fleet(const Fleet& fleet, const std::vector<std::unique_ptr<Source>>& sources, const Scene& scene) {
   const FleetMetrics metrics = fleet.metrics();
   for (const auto& source : sources) {

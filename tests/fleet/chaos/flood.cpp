@@ -54,7 +54,6 @@ std::string Flood::check_pauses_of(const std::string& card, Runs& runs, TimePoin
     }
     busy_until = std::max(busy_until, until);
   }
-  pauses_ += fmt::format("{}: longest pause {:.1f} ms; ", card, ms_of(longest));
   if (longest <= longest_pause) return "";
   return fmt::format("{} has no fault and paused for {:.1f} ms while others were in trouble, at {:.3f} s", card, ms_of(longest),
                      seconds_of(when - scene_.begin));
@@ -85,8 +84,9 @@ std::string Flood::check_capacity() {
 /// One for each model: a card may run only one of them.
 std::vector<Stream> Flood::open_all(const ResultCallback& callback) {
   std::vector<Stream> streams;
-  for (std::size_t m = 0; m < fleet_.metrics().models.size(); ++m)
-    streams.push_back(value_of(fleet_.open_stream(networks_.models[m], {.name = "flood", .queue_frames = 64}, callback)));
+  for (const ModelMetrics& used : fleet_.metrics().models)
+    for (const auto& model : networks_.models)
+      if (model->name == used.name) streams.push_back(value_of(fleet_.open_stream(model, {.name = "flood", .queue_frames = 64}, callback)));
   return streams;
 }
 

@@ -19,8 +19,6 @@ class Flood {
   /// After the faults the cards together give what their rates are.
   std::string check_capacity();
   [[nodiscard]] std::uint64_t accepted() const noexcept { return accepted_; }
-  /// The longest pause of each card without a fault.
-  [[nodiscard]] const std::string& pauses() const noexcept { return pauses_; }
 
  private:
   using Runs = std::vector<std::pair<TimePoint, TimePoint>>;
@@ -35,7 +33,6 @@ class Flood {
   const Scene& scene_;
   const Networks& networks_;
   std::uint64_t accepted_ = 0;
-  std::string pauses_;
 };
 
 }  // namespace polymetis::testing

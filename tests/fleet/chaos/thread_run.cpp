@@ -36,7 +36,7 @@ std::string check_few_threads() {
 class ThreadSchedule {
  public:
   ThreadSchedule(std::uint64_t seed, const Networks& networks, Duration stall, std::shared_ptr<Host> host)
-      : dice_(seed), scene_(random_scene(dice_, seed, pace)), networks_(networks), stall_(stall), host_(std::move(host)), bed_(scene_, host_) {
+      : dice_(seed), scene_(random_layout(dice_, seed, pace)), networks_(networks), stall_(stall), host_(std::move(host)), bed_(scene_, host_) {
     scene_.begin = host_->now();
     scene_.lateness = 200ms;
   }
