@@ -12,8 +12,8 @@ function(polymetis_between text from to result)
   set(${result} "${rest}" PARENT_SCOPE)
 endfunction()
 
-# The program `mutant_<name>`: chaos over src/fleet with one file changed. Its test passes when a promise is found broken. Configuring fails unless
-# what is to be found is there exactly once.
+# The program `mutant_<name>`: chaos over src/fleet with one file changed. Its test passes when a promise is found broken and, in
+# virtual time, the schedule could be shortened. Configuring fails unless what is to be found is there exactly once.
 function(polymetis_mutant description)
   get_filename_component(name ${description} NAME_WE)
   file(READ ${description} text)

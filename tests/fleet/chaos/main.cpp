@@ -85,7 +85,7 @@ Found run(const Wishes& wishes) {
   found.seconds = passed();
   if (found.verdict.wrong.empty() || wishes.threads) return found;
   std::fprintf(stderr, "seed %llu breaks a promise, its schedule is being shortened\n", static_cast<unsigned long long>(found.seed));
-  found.shortened = shorten(found.seed, interrupted);
+  found.shortened = shorten(found.seed, found.verdict.wrong, interrupted);
   return found;
 }
 
@@ -105,12 +105,9 @@ nlohmann::json json_of(const Found& found, const Wishes& wishes) {
 void print_broken(const Found& found, const Wishes& wishes) {
   const Shortened& less = found.shortened;
   fmt::print("seed {}: {}\n", found.seed, found.verdict.wrong);
-  if (less.wrong.empty()) {
-    fmt::print("{}{}", wishes.threads ? "" : "Alone it breaks none, so it is not shortened. The whole schedule:\n", found.verdict.schedule);
-  } else {
-    fmt::print("shortened in {} runs{} to {}; it breaks: {}\n{}", less.runs, less.ended ? "" : " (more could go)", less.left, less.wrong,
-               less.schedule);
-  }
+  if (less.is_shorter)
+    fmt::print("shortened in {} runs{} to {}; it breaks:\n{}\n", less.runs, less.ended ? "" : " (more could go)", less.left, less.wrong);
+  fmt::print("{}", less.is_shorter ? less.schedule : found.verdict.schedule);
   fmt::print("Again: polymetis_chaos --seeds {}..{}{}\n", found.seed, found.seed + 1, wishes.threads ? " --threads" : "");
 }
 

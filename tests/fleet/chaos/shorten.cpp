@@ -8,7 +8,7 @@ namespace {
 
 // Some seconds. A bound in seconds would give another schedule each time.
 constexpr unsigned most_runs = 300;
-constexpr std::uint64_t most_frames = 300000;
+constexpr std::uint64_t most_frames = 200000;
 
 }  // namespace
 
@@ -21,8 +21,8 @@ Verdict judge(std::uint64_t seed, const Script& script, const Networks& networks
   return verdict;
 }
 
-Shortened shorten(std::uint64_t seed, const std::atomic<bool>& stop) {
-  Shortened less;
+Shortened shorten(std::uint64_t seed, const std::string& wrong, const std::atomic<bool>& stop) {
+  Shortened less{.wrong = wrong};
   std::uint64_t frames = 0;
   const Breaks breaks = [&](const Script& script) {
     const Networks fresh;  // a broken schedule may have left something behind that holds the networks
@@ -34,7 +34,6 @@ Shortened shorten(std::uint64_t seed, const std::atomic<bool>& stop) {
   };
   const GoesOn goes_on = [&] { return !stop && less.runs < most_runs && frames < most_frames; };
   const Script whole = script_of(seed);
-  if (!breaks(whole)) return less;
   const Script left = shrink(whole, breaks, goes_on);
   less.ended = goes_on();
   less.schedule = left.text();
