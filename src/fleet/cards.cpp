@@ -133,6 +133,7 @@ Expected<PlacementReport> Cards::add(Dispatcher& dispatcher, Placement policy, c
     if (fresh) models_.pop_back();
     return Unexpected(status.ok() ? Status(Code::device_in_use, fmt::format("No instance of {} could be loaded{}.", model->name, missing)) : status);
   }
+  if (!status.ok() && missing.empty()) missing = "; " + status.to_string();
   if (!fresh && options.batch_wait != options_before.batch_wait) missing += "; batch_wait stays as it was when the model was added";
   return report(policy, known, missing);
 }

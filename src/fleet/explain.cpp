@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <thread>
 
 #include "fleet/metrics.hpp"
@@ -46,11 +44,17 @@ Limit cores(const FleetMetrics& metrics, const Plan& plan) {
 }
 
 /// Used up by this process, or by others, which shows in threads that wait for a CPU.
-Limit host_cpu(const FleetMetrics& metrics, const CpuUse& cpu) {
-  const double own = std::clamp(metrics.host_cpu / cpu.cpus, 0.0, 1.0);
-  std::string text = fmt::format("This process uses {:.2f} of {} CPUs", metrics.host_cpu, cpu.cpus);
-  if (cpu.contended) text += fmt::format("; in {:.0f} % of the last ten seconds some thread of this computer waited for one", 100 * *cpu.contended);
-  return {"host CPU", std::max(own, cpu.contended.value_or(0)), text + "."};
+Limit host_cpu(const FleetMetrics& metrics, const Sample& now, const Sample& before) {
+  const unsigned cpus = std::max(1U, std::thread::hardware_concurrency());
+  double share = std::clamp(metrics.host_cpu / cpus, 0.0, 1.0);
+  std::string text = fmt::format("This process uses {:.2f} of {} CPUs", metrics.host_cpu, cpus);
+  const double window_s = std::chrono::duration<double>(now.time - before.time).count();
+  if (now.cpu_waited_s && before.cpu_waited_s && window_s > 0) {
+    const double waited = std::clamp((*now.cpu_waited_s - *before.cpu_waited_s) / window_s, 0.0, 1.0);
+    text += fmt::format("; for {:.0f} % of the time some thread of this computer waited for one", 100 * waited);
+    share = std::max(share, waited);
+  }
+  return {"host CPU", share, text + "."};
 }
 
 Limit host_memory(const MemoryBudget& memory) {
@@ -102,20 +106,11 @@ Limit source(const FleetMetrics& metrics) {
 
 }  // namespace
 
-CpuUse cpu_use() {
-  CpuUse use{.cpus = std::max(1U, std::thread::hardware_concurrency())};
-  std::ifstream file("/proc/pressure/cpu");  // "some avg10=1.23 ...", in per cent
-  std::string word;
-  if (file >> word >> word && word.starts_with("avg10=")) use.contended = std::clamp(std::strtod(word.c_str() + 6, nullptr) / 100, 0.0, 1.0);
-  return use;
-}
-
-Explanation explain_of(const Plan& plan, const FleetMetrics& metrics, const Sample& now, const Sample& before, const MemoryBudget& memory,
-                       const CpuUse& cpu) {
+Explanation explain_of(const Plan& plan, const FleetMetrics& metrics, const Sample& now, const Sample& before, const MemoryBudget& memory) {
   Explanation explanation;
   const Growth growth = growth_of(now, before);
-  explanation.limits = {cores(metrics, plan),      host_cpu(metrics, cpu), host_memory(memory),  window(growth, metrics),
-                        consumer(growth, metrics), source(metrics),        health(metrics, plan)};
+  explanation.limits = {cores(metrics, plan), host_cpu(metrics, now, before), host_memory(memory), window(growth, metrics), consumer(growth, metrics),
+                        source(metrics),      health(metrics, plan)};
   std::stable_sort(explanation.limits.begin(), explanation.limits.end(), [](const Limit& a, const Limit& b) { return a.share > b.share; });
   const Limit& first = explanation.limits.front();
   explanation.binds = first.share >= binding ? first.what : "nothing";

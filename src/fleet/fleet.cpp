@@ -201,9 +201,8 @@ Explanation Fleet::explain() const {
   if (!impl_) return {};
   if (impl_->is_parents()) return {.binds = "nothing", .text = std::string(runtime::made_before_fork("Fleet").message())};
   if (impl_->dispatcher->closed()) return {.binds = "nothing", .text = "The fleet is closed."};
-  const fleet::CpuUse cpu = fleet::cpu_use();
   return impl_->dispatcher->measure([&](const fleet::Plan& plan, const auto& streams, const fleet::Sample& now, const fleet::Sample& before) {
-    return fleet::explain_of(plan, fleet::metrics_of(plan, streams, now, before), now, before, impl_->dispatcher->memory(), cpu);
+    return fleet::explain_of(plan, fleet::metrics_of(plan, streams, now, before), now, before, impl_->dispatcher->memory());
   });
 }
 

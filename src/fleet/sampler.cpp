@@ -1,6 +1,13 @@
 #include "fleet/sampler.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
 #include <ctime>
+
+#include "base/unique_fd.hpp"
 
 namespace polymetis::fleet {
 
@@ -10,6 +17,16 @@ double cpu_seconds() {
   timespec used{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
   return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
+}
+
+/// "some avg10=0.00 avg60=0.00 avg300=0.00 total=123", the total in microseconds.
+std::optional<double> cpu_waited_seconds() {
+  std::array<char, 256> text{};
+  const base::UniqueFd file(::open("/proc/pressure/cpu", O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0 || ::read(file.get(), text.data(), text.size() - 1) <= 0) return std::nullopt;
+  const char* const total = std::strstr(text.data(), "total=");
+  if (total == nullptr) return std::nullopt;
+  return static_cast<double>(std::strtoull(total + 6, nullptr, 10)) * 1e-6;
 }
 
 template <class Id, class Item, class Value>
@@ -23,6 +40,7 @@ void collect(std::vector<Value>& values, const Table<Id, Item>& table, Value Ite
 void Sample::take(const Plan& plan, TimePoint now) {
   time = now;
   host_cpu_s = cpu_seconds();
+  cpu_waited_s = cpu_waited_seconds();
   collect(device_frames, plan.devices(), &Plan::Device::frames);
   collect(device_busy, plan.devices(), &Plan::Device::busy);
   collect(instance_frames, plan.executors(), &Plan::Executor::frames);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "fleet/plan.hpp"
@@ -12,6 +13,7 @@ namespace polymetis::fleet {
 struct Sample {
   TimePoint time;
   double host_cpu_s = 0;                     ///< of this process
+  std::optional<double> cpu_waited_s;        ///< in which some thread of this computer waited for a CPU; absent: the kernel does not tell
   std::vector<std::uint64_t> device_frames;  ///< by device
   std::vector<Duration> device_busy;
   std::vector<std::uint64_t> instance_frames;  ///< by executor
