@@ -249,8 +249,9 @@ void Dispatcher::close(Duration patience) {
     base::MutexLock lock(mutex_);
     std::swap(recorder, recorder_);
   }
-  // Waits, so not under the lock.
-  if (const Status whole = recorder.close(); !whole.ok()) tell({host_->now(), EventKind::stream, "recording", "failed", "", whole.to_string()});
+  if (!recorder.on()) return;
+  const Status whole = recorder.close();  // waits, so not under the lock
+  tell({host_->now(), EventKind::stream, "recording", whole.ok() ? "written" : "failed", "", whole.ok() ? std::string() : whole.to_string()});
 }
 
 }  // namespace polymetis::fleet

@@ -115,7 +115,7 @@ Expected<Fleet> Fleet::create(const Context& context, const FleetOptions& option
     fleet::DispatcherOptions wished{
         .plan = {options.health, options.no_card_wait}, .trace_frames = options.trace_frames, .memory_bytes = options.memory_bytes};
     wished.on_event = [events = impl->events, log = owner->log](Event event) {
-      const bool good = event.state == "ready" || event.state == "probing";
+      const bool good = event.state == "ready" || event.state == "probing" || event.state == "written";
       log->format(good ? LogLevel::info : LogLevel::warning, "{}: {}{}{}", event.subject, event.state, event.cause.empty() ? "" : ": ", event.cause);
       events->push(std::move(event));
     };

@@ -19,17 +19,20 @@ class Histogram {
     max_ = std::max(max_, duration);
   }
 
-  /// The upper edge of the step that holds the share `q` (0..1) of what was added; zero where nothing was.
-  [[nodiscard]] Duration quantile(double q) const noexcept {
-    if (total_ == 0) return Duration{0};
-    auto left = static_cast<std::uint64_t>(std::ceil(q * static_cast<double>(total_)));
-    left = std::max<std::uint64_t>(left, 1);
-    for (std::size_t i = 0; i < counts_.size(); ++i) {
-      if (counts_[i] >= left) return std::min(upper_edge(i), max_);
-      left -= counts_[i];
+  /// For each of the ascending `shares` (0..1) the upper edge of the step that holds it; zero where nothing was added. In one pass.
+  template <std::size_t N>
+  [[nodiscard]] std::array<Duration, N> quantiles(const std::array<double, N>& shares) const noexcept {
+    std::array<Duration, N> found{};
+    std::uint64_t below = 0;
+    std::size_t step = 0;
+    for (std::size_t n = 0; n < N && total_ > 0; ++n) {
+      const auto wanted = std::max<std::uint64_t>(static_cast<std::uint64_t>(std::ceil(shares[n] * static_cast<double>(total_))), 1);
+      while (step + 1 < size && below + counts_[step] < wanted) below += counts_[step++];
+      found[n] = std::min(upper_edge(step), max_);
     }
-    return max_;
+    return found;
   }
+  [[nodiscard]] Duration quantile(double share) const noexcept { return quantiles<1>({share})[0]; }
 
   [[nodiscard]] std::uint64_t count() const noexcept { return total_; }
   [[nodiscard]] Duration max() const noexcept { return max_; }

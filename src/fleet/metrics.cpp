@@ -7,7 +7,8 @@ namespace polymetis::fleet {
 namespace {
 
 Percentiles percentiles_of(const Histogram& histogram) {
-  return {histogram.count(), histogram.quantile(0.5), histogram.quantile(0.9), histogram.quantile(0.99), histogram.quantile(0.999), histogram.max()};
+  const auto [p50, p90, p99, p999] = histogram.quantiles<4>({0.5, 0.9, 0.99, 0.999});
+  return {histogram.count(), p50, p90, p99, p999, histogram.max()};
 }
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }

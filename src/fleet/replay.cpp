@@ -85,11 +85,12 @@ Expected<Replay> replay(std::string_view bytes, std::unique_ptr<Plan>& plan) {
     const std::uint64_t kind = read.number();
     if (kind == digest_entry) {
       const std::uint64_t recorded = read.number();
+      result.whole = !read.failed();
+      if (!result.whole) break;  // the writer died in the middle of it
       if (recorded != digest && result.same) {
         result.same = false;
         result.first_difference = result.events;
       }
-      result.whole = true;
       continue;
     }
     now += Duration(read.folded());

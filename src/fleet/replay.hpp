@@ -14,7 +14,7 @@ struct Replay {
   Duration span{0};
   bool same = true;                    ///< every digest in the recording equals that of the replayed decisions
   std::uint64_t first_difference = 0;  ///< events before the first digest that differs
-  bool whole = true;                   ///< it ends with a digest, as a recording that was closed does
+  bool whole = false;                  ///< it ends with a digest, as a recording that was closed does
   struct Change {
     TimePoint time;
     std::string subject;

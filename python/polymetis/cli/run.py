@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         interrupted = measured.run()
         written.trace(fleet)
         fleet.close(patience=0)  # `run` was patient already
+        written.wait_for_recording()
         measured.end_threads()
     written.report(measured.summary())
     measured.show(written.failures)
@@ -83,10 +84,19 @@ class Files:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
         self.failures: list[str] = []
+        self._recorded = threading.Event()
 
     def on_event(self, event: Event) -> None:
-        if event.subject == "recording":
+        if event.subject != "recording":
+            return
+        if event.state == "failed":
             self.failures.append(f"{self.arguments.record}: {event.cause}")
+        self._recorded.set()
+
+    def wait_for_recording(self) -> None:
+        """The fleet, once closed, tells how it went."""
+        if self.arguments.record:
+            self._recorded.wait(PATIENCE)
 
     def trace(self, fleet: Fleet) -> None:
         if self.arguments.trace:
