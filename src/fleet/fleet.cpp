@@ -75,7 +75,7 @@ void warn_of_virtual_cards(const Context& context, const fleet::Cards& cards) {
 
 Fleet::Impl::~Impl() {
   if (dispatcher == nullptr) return;  // its making failed
-  if (generation == base::fork_generation()) {
+  if (!is_parents()) {
     close(std::chrono::seconds(5));
     return;
   }

@@ -252,7 +252,6 @@ class Plan {
 
   // plan_health.cpp: the life of devices and models
   void set_state(DeviceId id, DeviceState state, std::string cause);
-  void enter_state(DeviceId id, DeviceState state) noexcept;
   void strike(DeviceId id, bool hung, const std::string& cause);
   void calm(DeviceId id);
   void quarantine(DeviceId id, const std::string& cause);

@@ -16,18 +16,14 @@ void Plan::set_state(DeviceId id, DeviceState state, std::string cause) {
   Device& device = devices_[id];
   if (device.state == state) return;
   actions_->changes.push_back({EventKind::device, id.value, device_state_name(state), device_state_name(device.state), cause});
-  enter_state(id, state);
+  device.state = state;
   device.cause = state == DeviceState::ready ? std::string() : std::move(cause);
   device.since = now_;
   for (const ExecutorId e : device.executors) {
+    executors_[e].usable = usable(id);
     measure(executors_[e].model);
     models_[executors_[e].model].dirty = true;
   }
-}
-
-void Plan::enter_state(DeviceId id, DeviceState state) noexcept {
-  devices_[id].state = state;
-  for (const ExecutorId e : devices_[id].executors) executors_[e].usable = usable(id);
 }
 
 /// A failure was this device's own.

@@ -17,7 +17,7 @@ namespace {
 
 Status check(const std::shared_ptr<Stream::Impl>& stream) {
   if (!stream) return runtime::is_empty("Stream");
-  return stream->fleet->generation == base::fork_generation() ? Status() : runtime::made_before_fork("Stream");
+  return stream->fleet->is_parents() ? runtime::made_before_fork("Stream") : Status();
 }
 
 /// Copies a frame's inputs into the fleet's memory.
@@ -50,7 +50,7 @@ Expected<std::uint64_t> submit_slot(Stream::Impl& stream, Slot& slot, const Fram
 }  // namespace
 
 Stream::Impl::~Impl() {
-  if (fleet->generation == base::fork_generation()) fleet->dispatcher->close(*record);
+  if (!fleet->is_parents()) fleet->dispatcher->close(*record);
 }
 
 Expected<Slot> Stream::slot() {
