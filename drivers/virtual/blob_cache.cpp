@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,7 +84,14 @@ bool write_all(int file, std::span<const std::byte> bytes) {
   return true;
 }
 
+/// Whether the process may make a file of that size: to write more would end it by SIGXFSZ.
+bool within_limit(std::size_t bytes) {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && bytes <= limit.rlim_cur;
+}
+
 bool write_whole(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  if (!within_limit(bytes.size() + sizeof(Trailer))) return false;
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) return false;
   const Trailer trailer = trailer_of(bytes);

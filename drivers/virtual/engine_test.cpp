@@ -1,9 +1,12 @@
 #include "virtual/engine.hpp"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <fstream>
 
+#include "base/child_test.hpp"
 #include "conformance/test_package.hpp"
 #include "virtual/blob_cache.hpp"
 
@@ -130,6 +133,18 @@ TEST_F(Engine, AGraphThatCannotBeReadIsNamed) {
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code(), Code::value_error);
   EXPECT_NE(loaded.error().to_string().find("graph.xml"), std::string::npos);
+}
+
+TEST_F(Engine, ALimitOfFileSizesOnlyLeavesTheCacheEmpty) {
+  const int code = base::exit_code_of_child([this] {
+    ::signal(SIGXFSZ, SIG_DFL);  // it would end the process
+    const rlimit tiny{100, RLIM_INFINITY};
+    ::setrlimit(RLIMIT_FSIZE, &tiny);
+    const std::string text(1000, 'x');
+    return keep_blob("big.blob", std::as_bytes(std::span(text))) ? 1 : 42;
+  });
+  EXPECT_EQ(code, 42);
+  EXPECT_TRUE(blobs().empty());
 }
 
 TEST_F(Engine, TheOldestBlobsGo) {

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +9,8 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+
+#include "base/file_size_signal.hpp"
 
 namespace polymetis::device {
 
@@ -63,31 +63,6 @@ int set_lock(int fd, ByteRange bytes, short type) noexcept {
   request.l_len = static_cast<off_t>(bytes.count);
   return ::fcntl(fd, F_OFD_SETLK, &request) == 0 ? 0 : errno;
 }
-
-/// While it lives, growing a file beyond RLIMIT_FSIZE is an error of the call and not the end of the process.
-class FileSizeSignalBlock {
- public:
-  FileSizeSignalBlock() noexcept {
-    sigemptyset(&signal_);
-    sigaddset(&signal_, SIGXFSZ);
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGXFSZ) == 1;
-    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
-  }
-  ~FileSizeSignalBlock() {
-    const timespec now{};
-    if (!was_pending_) sigtimedwait(&signal_, nullptr, &now);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  FileSizeSignalBlock(const FileSizeSignalBlock&) = delete;
-  FileSizeSignalBlock& operator=(const FileSizeSignalBlock&) = delete;
-
- private:
-  sigset_t signal_{};
-  sigset_t before_{};
-  bool was_pending_ = false;
-};
 
 bool is_regular(int fd) noexcept {
   struct stat info{};
@@ -210,14 +185,14 @@ Expected<LockAnswer> SharedFile::lock(ByteRange bytes) const {
 void SharedFile::unlock(ByteRange bytes) const noexcept { set_lock(fd(), bytes, F_UNLCK); }
 
 Status SharedFile::allocate(std::uint64_t size_bytes) const {
-  const FileSizeSignalBlock block;
+  const base::FileSizeSignalBlock block;
   int error = EINTR;
   while (error == EINTR) error = ::posix_fallocate(fd(), 0, static_cast<off_t>(size_bytes));
   return error == 0 ? Status() : file_failure("given its space", path_, error);
 }
 
 Status SharedFile::write(std::uint64_t offset, std::span<const std::byte> bytes) const {
-  const FileSizeSignalBlock block;
+  const base::FileSizeSignalBlock block;
   while (!bytes.empty()) {
     const ssize_t size = ::pwrite(fd(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (size < 0 && errno == EINTR) continue;

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "base/file_size_signal.hpp"
 #include "base/try.hpp"
 #include "fleet/checked.hpp"
 #include "fleet/fleet_impl.hpp"
@@ -224,6 +225,7 @@ Status Fleet::write_trace(const std::filesystem::path& path) const {
     });
     for (std::size_t i = 0; i < executors; ++i) names.executors.push_back(impl_->cards.executor_name(fleet::ExecutorId(i)));
   }
+  const base::FileSizeSignalBlock block;
   std::ofstream file(path, std::ios::binary);
   file << fleet::trace_json(trace, names);
   file.close();

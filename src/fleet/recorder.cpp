@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/file_size_signal.hpp"
+
 namespace polymetis::fleet {
 
 namespace {
@@ -24,9 +26,11 @@ struct Recorder::File {
   std::FILE* file = nullptr;
   int error = 0;  // the first
   ~File() {
+    const base::FileSizeSignalBlock block;
     if (file != nullptr) std::fclose(file);
   }
   void write(const std::string& bytes) {
+    const base::FileSizeSignalBlock block;
     if (std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() && error == 0) error = errno;
   }
 };
