@@ -18,16 +18,16 @@
 
 // The only file that sees OpenVINO.
 //
-// A compiled network of one stream and one thread (a lane) is run by one thread at a time, on the thread that calls: with more streams in one
-// compiled network the engine chooses the stream by the calling thread, and two threads that share one wait for each other on an idle
-// CPU. Pinning is off: it would put all lanes on the same CPU.
+// A compiled network without streams (a lane) is run by one thread at a time, on the thread that calls, and the engine starts no thread: one of
+// the engine's own would be kept for the next network and be missing in a forked child, which would wait for it for ever. With streams in one
+// compiled network the engine chooses the stream by the calling thread, and two threads that share one wait for each other on an idle CPU.
 
 namespace polymetis::virtual_card {
 
 namespace {
 
 const ov::AnyMap& options() {
-  static const ov::AnyMap map = {ov::num_streams(1), ov::inference_num_threads(1), ov::hint::enable_cpu_pinning(false),
+  static const ov::AnyMap map = {ov::num_streams(0), ov::inference_num_threads(1), ov::hint::enable_cpu_pinning(false),
                                  ov::hint::inference_precision(ov::element::f32)};
   return map;
 }
@@ -51,9 +51,15 @@ std::shared_ptr<ov::Core> core() {
   return engine.core;
 }
 
-std::string first_line(const char* text) {
-  std::string line(text);
-  return line.substr(0, line.find('\n')).substr(0, 300);
+/// What the engine says in one line, without the places in its own sources that it begins with.
+std::string reason(const char* text) {
+  std::istringstream lines(text);
+  std::string all;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line.starts_with("Exception from ") || line.starts_with("Check '")) continue;
+    all += (all.empty() ? "" : "; ") + line;
+  }
+  return all.empty() ? "the engine gives no reason" : all.substr(0, 300);
 }
 
 using Port = ov::Output<const ov::Node>;
@@ -88,12 +94,15 @@ Status check(const Model& model, const Graph& graph) {
   return inputs.ok() ? check("output", model, model.outputs, graph.outputs()) : inputs;
 }
 
+/// Which of the files of a package are the network. The hash is of all files, whatever each is for.
+std::string files_of(const Model& model) { return model.graph.filename().string() + '/' + model.weights.filename().string(); }
+
 /// The name of the compiled network's file: other engine, CPU or options, another file.
 std::string blob_name(const Model& model, ov::Core& core) {
   const auto place = model.content_hash.find(':');
   const auto hash = model.content_hash.substr(place == std::string::npos ? 0 : place + 1);
   if (hash.empty() || hash.size() > 64 || hash.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) return {};
-  std::string key = ov::get_openvino_version().buildNumber;
+  std::string key = files_of(model) + ov::get_openvino_version().buildNumber;
   key += core.get_property("CPU", ov::device::full_name);
   for (const auto& capability : core.get_property("CPU", ov::device::capabilities)) key += capability;
   for (const auto& [option, value] : options()) key += option + value.as<std::string>();
@@ -166,8 +175,8 @@ class Network {
     came_free_.notify_one();
     return {};
   } catch (const std::exception& error) {
-    return {Code::value_error,
-            fmt::format("model {}: {} cannot be compiled for the CPU: {}", model_->name, model_->graph.string(), first_line(error.what()))};
+    return {Code::value_error, fmt::format("model {}: {} cannot be compiled for the CPU ({}): make the package again with `polymetis compile`",
+                                           model_->name, model_->graph.string(), reason(error.what()))};
   }
 
   Expected<ov::CompiledModel> import(const Blob& blob) {
@@ -237,7 +246,7 @@ std::shared_ptr<Network> network_of(const std::shared_ptr<const Model>& model) {
   }
   const std::lock_guard lock(mine->mutex);
   std::erase_if(mine->networks, [](const auto& entry) { return entry.second.expired(); });
-  auto& place = mine->networks[model->content_hash.empty() ? model->graph.string() : model->content_hash];
+  auto& place = mine->networks[model->content_hash.empty() ? model->graph.string() : model->content_hash + files_of(*model)];
   auto network = place.lock();
   if (!network) place = network = std::make_shared<Network>(model);
   return network;
@@ -275,7 +284,7 @@ class OpenvinoCompute final : public Compute {
     }
     return {};
   } catch (const std::exception& error) {
-    return {Code::runtime_error, fmt::format("model {} could not be computed: {}", model_->name, first_line(error.what()))};
+    return {Code::runtime_error, fmt::format("model {} could not be computed: {}", model_->name, reason(error.what()))};
   }
 
   enum class Way { in, out };

@@ -133,6 +133,46 @@ TEST_F(Engine, AGraphThatCannotBeReadIsNamed) {
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code(), Code::value_error);
   EXPECT_NE(loaded.error().to_string().find("graph.xml"), std::string::npos);
+  EXPECT_EQ(loaded.error().to_string().find("Exception from"), std::string::npos) << loaded.error().to_string();
+}
+
+TEST_F(Engine, TheEnginesReasonIsToldAndNotItsSourceFile) {
+  auto cut = model();
+  std::ofstream(cut->weights, std::ios::trunc).flush();
+  const auto loaded = load_network(cut, 1);
+  ASSERT_FALSE(loaded);
+  const auto text = loaded.error().to_string();
+  EXPECT_NE(text.find("Incorrect weights in bin file"), std::string::npos) << text;
+  EXPECT_EQ(text.find(".cpp"), std::string::npos) << text;
+}
+
+TEST_F(Engine, PackagesOfTheSameFilesThatNameAnotherGraphAreTwoNetworks) {
+  const auto first = model();
+  const auto other = write_test_package(folder.path() / "other", {.name = "other", .add = 49});
+  auto second = std::make_shared<Model>(*first);
+  second->graph = first->graph.parent_path() / "second.xml";
+  second->weights = first->graph.parent_path() / "second.bin";
+  std::filesystem::copy(other / "graph.xml", second->graph);
+  std::filesystem::copy(other / "graph.bin", second->weights);
+  for (int i = 0; i < 2; ++i) {  // compiled, and from the cache
+    const auto one = load_network(first, 1);
+    const auto two = load_network(second, 1);
+    ASSERT_TRUE(one && two);
+    EXPECT_EQ(answer(**one), 2);
+    EXPECT_EQ(answer(**two), 50);
+  }
+}
+
+TEST_F(Engine, AForkedChildComputesAfterItsParentHas) {
+  const auto kept = load_network(model({.name = "kept", .add = 2}), 1);
+  ASSERT_TRUE(kept);
+  ASSERT_TRUE(load_network(model(), 1));  // and released
+  EXPECT_EQ(answer(**kept), 3);
+  const int code = base::exit_code_of_child([this] {
+    const auto compute = load_network(model({.name = "the child's", .add = 4}), 1);
+    return compute ? answer(**compute) : 1;
+  });
+  EXPECT_EQ(code, 5);
 }
 
 TEST_F(Engine, ALimitOfFileSizesOnlyLeavesTheCacheEmpty) {
