@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import openvino as ov
 
+from .._engine import said
 from . import batch as batching
 from . import cut, exactness, layers, measure, package, ranges, report
 from .border import BorderTensor, add_border
@@ -24,7 +25,7 @@ from .postamble import Results, build
 from .quantiser import quantise_network
 from .runners import EXACT, FLOAT, FloatRunner, Host, Int8Runner
 from .samples import Sample
-from .source import last_line, name_nodes, prepare, read_network
+from .source import name_nodes, prepare, read_network
 
 Progress = Callable[[str, float], None]
 """Called with the step's name and its share done, 0 to 1."""
@@ -217,9 +218,7 @@ def write(work: Work, directory: Path, mark: str) -> dict:
         if work.postamble is not None:
             onnx.save(work.postamble, directory / "postamble.onnx")
     except (OSError, RuntimeError) as error:
-        raise CompileError(
-            f"{directory.parent}: asked to write a package there, but writing failed ({last_line(error)}); is the disk full?"
-        ) from error
+        raise CompileError(f"{directory.parent}: asked to write a package there, but writing failed ({said(error)}); is the disk full?") from error
     body = work.body_of_batch()
     table = layers.layer_table(body)
     package.write_json(directory / "layers.json", {"format_version": package.FORMAT_VERSION, "layers": table})

@@ -11,6 +11,7 @@ from openvino import opset13 as ops
 from openvino._offline_transformations import apply_moc_transformations
 from openvino.passes import ConstantFolding, Manager
 
+from .._engine import said
 from .errors import CompileError
 
 SUFFIXES = (".onnx", ".tflite")
@@ -28,7 +29,7 @@ def read_network(path: Path) -> ov.Model:
     try:
         model = ov.Core().read_model(path)
     except RuntimeError as error:
-        raise CompileError(f"{path}: is not a readable {path.suffix[1:]} model ({last_line(error)}); export it again.") from error
+        raise CompileError(f"{path}: is not a readable {path.suffix[1:]} model ({said(error)}); export it again.") from error
     return prepare(model, str(path))
 
 
@@ -96,9 +97,3 @@ def fold_constants(model: ov.Model) -> None:
 def replace_output(old: ov.Output, new: ov.Output) -> None:
     for target in old.get_target_inputs():
         target.replace_source_output(new)
-
-
-def last_line(error: Exception) -> str:
-    """The sentence at the end of an engine's many-line exception."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
