@@ -79,11 +79,26 @@ def test_a_package_of_another_task_is_refused(tmp_path):
         vision.Network(write(tmp_path, {k: v for k, v in text().items() if k != "image"}))
 
 
+@pytest.mark.parametrize(("kind", "task"), [(vision.Detector, "detection"), (vision.PoseEstimator, "pose"), (vision.Classifier, "classification")])
+def test_a_package_with_other_results_is_refused(tmp_path, kind, task):
+    """As `polymetis compile --task detection` makes of a network that gives its own results."""
+    folder = write(tmp_path / task, text(task=task), flatten(4, "scores"))
+    with pytest.raises(ValueError, match=rf"{task}: its results are scores \[1, 4\], but a {kind.__name__} reads .+; name a package"):
+        kind(folder)
+
+
+@pytest.mark.parametrize("selected", [[2, 1, 0], [0, 3, 0], [0, 1, 2], [0, -1, 0], [-1, 1, 0]])
+def test_selecting_what_there_is_not_is_a_sentence(selected):
+    results = {"boxes": np.zeros((2, 2, 4)), "scores": np.zeros((2, 2, 3)), "selected": np.array([selected], np.int64)}
+    with pytest.raises(ValueError, match="selected a frame, a class or a box that there is not"):
+        detections(results, [], [(10, 10)])
+
+
 def test_detections_are_in_pixels_within_the_picture_best_first_each_in_its_own_picture():
     boxes = np.array([[[0.25, 0.5, 0.75, 1.5], [0, 0, 0.5, 0.5]], [[-0.5, 0, 1, 1], [0, 0, 1, 1]]], np.float32)
     scores = np.zeros((2, 2, 3), np.float32)
     scores[0, 0, 1], scores[0, 1, 2], scores[1, 0, 1] = 0.5, 0.75, 0.5
-    results = {"boxes": boxes, "scores": scores, "selected": np.array([[0, 1, 0], [1, 1, 0], [0, 2, 1], [2, 1, 0]], np.int64)}
+    results = {"boxes": boxes, "scores": scores, "selected": np.array([[0, 1, 0], [1, 1, 0], [0, 2, 1]], np.int64)}
     first, second = detections(results, ["background", "Person"], [(100, 200), (50, 60)])
     assert [(d.label, d.score) for d in first] == [("class 2", 0.75), ("Person", 0.5)]
     assert first[1].box == Box(100, 25, 200, 75)

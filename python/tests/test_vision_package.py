@@ -1,6 +1,7 @@
 """model.json as untrusted input, and the postamble behind a card's outputs."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -30,6 +31,25 @@ BAD = {
     "no name": {"name": None, "batch": None},
     "another vendor's": {"format_version": None, "inputs": [{"shape": [1, 2]}]},
     "path out of the package": {"postamble_graph": "../postamble.onnx"},
+    "postamble that files lacks": {"postamble_graph": "postamble.onnx", "files": {}},
+    "files are a list": {"postamble_graph": "postamble.onnx", "files": ["postamble.onnx"]},
+    "checksum of another kind": {"postamble_graph": "p", "files": {"p": {"bytes": 1, "xxh3_128": "F" * 32}}},
+    "bytes without end": {"postamble_graph": "p", "files": {"p": {"bytes": float("inf"), "xxh3_128": "f" * 32}}},
+    "batch without end": {"batch": float("inf")},
+    "batch of 0": {"batch": 0, "inputs": [border("x", [0, 1, 1, 4])], "outputs": [border("x", [0, 1, 1, 4])]},
+    "shape without end": {"outputs": [border("x", [1, float("inf"), 2, 4])]},
+    "shape with a fraction": {"outputs": [border("x", [1, 1.5, 2, 4], [[0, 0]] * 4)]},
+    "shape of 400 digits": {"outputs": [border("x", [1, 10**400, 2, 4])]},
+    "shape of many dimensions": {"outputs": [border("x", [1] * 100)]},
+    "padding without end": {"outputs": [border("x", [1, 1, 1, 4], [[0, 0], [0, 0], [0, 0], [0, float("-inf")]])]},
+    "padded batch": {"batch": 2, "inputs": [border("x", [2, 4], [[1, 0], [0, 0]])], "outputs": [border("x", [2, 4])]},
+    "scale of 400 digits": {"outputs": [border("x", [1, 1, 1, 4], scale=10**400)]},
+    "scale that no float holds": {"outputs": [border("x", [1, 1, 1, 4], scale=1e-300)]},
+    "zero point without end": {"outputs": [border("x", [1, 1, 1, 4], zero_point=float("inf"))]},
+    "one name twice": {"outputs": [border("x", [1, 4]), border("x", [1, 4])]},
+    "no inputs": {"inputs": []},
+    "labels are a text": {"labels": "abc"},
+    "crop of 400 digits": {"image": {"colour": "RGB", "resize": "crop", "crop": 10**400}},
     "float": {"outputs": [{**border("x", [1, 1, 1, 4]), "dtype": "float32"}]},
     "other batch": {"outputs": [border("x", [2, 1, 1, 4])]},
     "padding longer than the shape": {"outputs": [border("x", [1, 1, 1, 4], [[0, 0], [0, 0], [0, 0], [2, 2]])]},
@@ -97,10 +117,49 @@ def test_a_postamble_that_does_not_fit_or_is_damaged_is_refused(tmp_path):
     other = write(tmp_path / "other", text(outputs=[border("other", [1, 1, 1, 4])]), flatten(4))
     with pytest.raises(ValueError, match="takes \\['out'\\], the package's outputs are \\['other'\\]"):
         vision.Postamble(vision.read_package(other))
-    damaged = write(tmp_path / "damaged", text(), flatten(4))
-    (damaged / "postamble.onnx").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="the engine cannot read this graph"):
+    damaged = write(tmp_path / "damaged", text(), b"nothing")
+    with pytest.raises(ValueError, match=r"the engine cannot read this graph \(Unable to read the model"):
         vision.Postamble(vision.read_package(damaged))
+
+
+def as_link(path):
+    path.rename(path.with_suffix(".there"))
+    path.symlink_to(path.with_suffix(".there"))
+
+
+def with_another_byte(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def as_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (as_link, "is a link, but only plain files are read"),
+        (with_another_byte, "has the XXH3-128 .{32}, but model.json says .{32};"),
+        (lambda path: path.write_bytes(path.read_bytes() + b" "), "has [0-9]+ bytes, but model.json says"),
+        (lambda path: path.unlink(), "cannot be opened: No such file"),
+        (as_pipe, "is not a regular file"),
+    ],
+    ids=["link", "byte", "longer", "missing", "pipe"],
+)
+def test_a_postamble_that_is_not_what_model_json_says_is_refused(tmp_path, change, said):
+    folder = write(tmp_path / "package", text(), flatten(4))
+    change(folder / "postamble.onnx")
+    with pytest.raises(ValueError, match=f"postamble.onnx: {said}"):
+        vision.Network(folder)
+
+
+def test_a_link_is_no_model_json(tmp_path):
+    folder = write(tmp_path / "package", text())
+    as_link(folder / "model.json")
+    with pytest.raises(ValueError, match="model.json: is a link"):
+        vision.read_package(folder)
 
 
 def test_keys_that_nobody_knows_are_left_alone(tmp_path):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import onnx
+import xxhash
 from onnx import TensorProto, helper
 
 IMAGE = {"colour": "RGB", "resize": "stretch", "crop": 1.0, "interpolation": "linear"}
@@ -32,8 +33,10 @@ def text(batch=1, task="other", outputs=None, **changes):
 def write(folder, description, postamble=None):
     folder.mkdir(parents=True, exist_ok=True)
     if postamble is not None:
-        onnx.save(postamble, folder / "postamble.onnx")
-        description = {**description, "postamble_graph": "postamble.onnx"}
+        content = postamble if isinstance(postamble, bytes) else postamble.SerializeToString()
+        (folder / "postamble.onnx").write_bytes(content)
+        entry = {"bytes": len(content), "xxh3_128": xxhash.xxh3_128_hexdigest(content)}
+        description = {**description, "postamble_graph": "postamble.onnx", "files": {"postamble.onnx": entry}}
     (folder / "model.json").write_text(json.dumps(description))
     return folder
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .package import Package, Tensor, read_package
 from .postamble import Postamble
-from .results import Class, Detection, Pose, classes, detections, pose
+from .results import Class, Detection, Pose, Results, are_classes, are_detections, are_poses, classes, detections, pose
 from .tensors import picture_to_tensor
 
 
@@ -18,9 +18,11 @@ class Network:
     """A package whose input is a picture. Thread-safe; the arrays given to `put` and `get` are the caller's."""
 
     task = ""
+    wanted = ""
+    """The results that it reads, in words."""
 
     def __init__(self, package: str | Path | Package) -> None:
-        """Raises FileNotFoundError and ValueError for a package that is missing, damaged or of another task."""
+        """Raises FileNotFoundError and ValueError for a package that is missing, damaged, of another task or with other results."""
         self.package = package if isinstance(package, Package) else read_package(package)
         if self.task and self.package.task != self.task:
             raise ValueError(f"{self.package.folder}: is a package for {self.package.task}, asked for was one for {self.task}; name another one.")
@@ -28,6 +30,12 @@ class Network:
             raise ValueError(f"{self.package.folder}: its input is not a picture; fill its tensors yourself.")
         self._image = self.package.image
         self._postamble = Postamble(self.package)
+        if not self._fits(found := self._postamble.example):
+            given = ", ".join(f"{name} {list(values.shape)}" for name, values in found.items())
+            raise ValueError(
+                f"{self.package.folder}: its results are {given}, but a {type(self).__name__} reads {self.wanted}; "
+                "name a package that gives them, or read these with vision.Network."
+            )
 
     @property
     def batch(self) -> int:
@@ -56,7 +64,10 @@ class Network:
         """What was found in each of the pictures that were put in; nothing of it refers to `outputs`."""
         return self._read(self._postamble(outputs), pictures)
 
-    def _read(self, results: dict[str, np.ndarray], pictures: Sequence[np.ndarray]) -> list[Any]:
+    def _fits(self, results: Results) -> bool:
+        return True
+
+    def _read(self, results: Results, pictures: Sequence[np.ndarray]) -> list[Any]:
         return [{name: values[i] for name, values in results.items()} for i in range(len(pictures))]
 
 
@@ -64,8 +75,12 @@ class Detector(Network):
     """`get` gives a list of Detection a picture, best scores first."""
 
     task = "detection"
+    wanted = "boxes [n, boxes, 4], scores [n, boxes, classes] and selected [k, 3]"
 
-    def _read(self, results: dict[str, np.ndarray], pictures: Sequence[np.ndarray]) -> list[list[Detection]]:
+    def _fits(self, results: Results) -> bool:
+        return are_detections(results, self.batch)
+
+    def _read(self, results: Results, pictures: Sequence[np.ndarray]) -> list[list[Detection]]:
         return detections(results, self.package.labels, [p.shape[:2] for p in pictures])
 
 
@@ -73,8 +88,12 @@ class PoseEstimator(Network):
     """`put` takes square crops; `get` gives a Pose a crop, in pixels of that crop: `pose.moved(square.x, square.y)` brings it to the picture."""
 
     task = "pose"
+    wanted = "landmarks [n, 5 x points] and presence [n, 1]"
 
-    def _read(self, results: dict[str, np.ndarray], pictures: Sequence[np.ndarray]) -> list[Pose]:
+    def _fits(self, results: Results) -> bool:
+        return are_poses(results, self.batch)
+
+    def _read(self, results: Results, pictures: Sequence[np.ndarray]) -> list[Pose]:
         before, after = self.input.padding[1]
         side = self.input.shape[1] - before - after
         return [pose(results, i, picture.shape[0] / side) for i, picture in enumerate(pictures)]
@@ -84,8 +103,12 @@ class Classifier(Network):
     """`get` gives the likeliest classes of each picture, best first."""
 
     task = "classification"
+    wanted = "probabilities [n, classes]"
     count = 5
 
-    def _read(self, results: dict[str, np.ndarray], pictures: Sequence[np.ndarray]) -> list[list[Class]]:
+    def _fits(self, results: Results) -> bool:
+        return are_classes(results, self.batch)
+
+    def _read(self, results: Results, pictures: Sequence[np.ndarray]) -> list[list[Class]]:
         probabilities = results["probabilities"]
         return [classes(probabilities[i], self.package.labels, self.count) for i in range(len(pictures))]

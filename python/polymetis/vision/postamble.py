@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import openvino as ov  # type: ignore[import-untyped]
 
+from .._engine import said
+from .files import PackageFile
 from .package import Package, Tensor
 from .tensors import depad, dequantise
 
@@ -23,12 +25,19 @@ class Postamble:
     """Takes a card's int8 outputs, gives the network's results. Thread-safe: each thread has a request of its own."""
 
     def __init__(self, package: Package) -> None:
-        """Raises ValueError for a graph that the engine cannot read or that does not fit the package's outputs."""
+        """Raises ValueError for a graph that is not as model.json says, that the engine cannot read or run, or that does not fit the outputs."""
         self._tensors = package.outputs
         self._own = threading.local()
-        self._compiled = compile_graph(package) if package.postamble else None
+        self._compiled = compile_graph(package, package.postamble) if package.postamble else None
         with FIRST_USE:
-            self([tensor.empty() for tensor in package.outputs])
+            self.example = self._first_use(package)
+        """What it gives for outputs of zeros."""
+
+    def _first_use(self, package: Package) -> dict[str, np.ndarray]:
+        try:
+            return self([tensor.empty() for tensor in package.outputs])
+        except RuntimeError as error:
+            raise refused(package, f"the engine cannot run this graph ({said(error)})") from error
 
     def __call__(self, outputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """float32 (int64 for indices) arrays by name, owned by the caller; the outputs themselves, NCHW, where the package has no postamble."""
@@ -47,14 +56,19 @@ def to_real(values: np.ndarray, tensor: Tensor) -> np.ndarray:
     return np.ascontiguousarray(real.transpose(0, 3, 1, 2)) if real.ndim == 4 else real
 
 
-def compile_graph(package: Package) -> ov.CompiledModel:
+def compile_graph(package: Package, file: PackageFile) -> ov.CompiledModel:
     core = ov.Core()
+    content = file.read()
     try:
-        compiled = core.compile_model(core.read_model(package.postamble), "CPU", CONFIGURATION)
+        compiled = core.compile_model(core.read_model(content), "CPU", CONFIGURATION)
+        wanted, given = {i.any_name for i in compiled.inputs}, {t.name for t in package.outputs}
     except RuntimeError as error:
-        why = str(error).splitlines()[0]
-        raise ValueError(f"{package.postamble}: the engine cannot read this graph ({why}); compile the network again.") from error
-    wanted, given = {i.any_name for i in compiled.inputs}, {t.name for t in package.outputs}
+        raise refused(package, f"the engine cannot read this graph ({said(error)})") from error
     if wanted != given:
-        raise ValueError(f"{package.postamble}: takes {sorted(wanted)}, the package's outputs are {sorted(given)}; compile the network again.")
+        raise refused(package, f"takes {sorted(wanted)}, the package's outputs are {sorted(given)}")
     return compiled
+
+
+def refused(package: Package, why: str) -> ValueError:
+    where = package.postamble.path if package.postamble else package.folder
+    return ValueError(f"{where}: {why}; compile the network again.")

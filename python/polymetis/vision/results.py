@@ -11,6 +11,7 @@ from .geometry import Box
 
 BODY_POINTS = 33
 VALUES_A_POINT = 5
+Results = dict[str, np.ndarray]
 BONES = (
     # head
     (7, 3), (3, 2), (2, 1), (1, 0), (0, 4), (4, 5), (5, 6), (6, 8), (9, 10),
@@ -55,8 +56,37 @@ class Class:
     score: float
 
 
-def detections(results: dict[str, np.ndarray], labels: Sequence[str], sizes: Sequence[tuple[int, int]]) -> list[list[Detection]]:
+def are_detections(results: Results, batch: int) -> bool:
+    boxes, scores, selected = (results.get(name) for name in ("boxes", "scores", "selected"))
+    if boxes is None or scores is None or selected is None or (boxes.ndim, scores.ndim, selected.ndim) != (3, 3, 2):
+        return False
+    return boxes.shape[:2] == scores.shape[:2] and boxes.shape[::2] == (batch, 4) and selected.shape[1] == 3 and selected.dtype.kind == "i"
+
+
+def are_poses(results: Results, batch: int) -> bool:
+    landmarks, presence = results.get("landmarks"), results.get("presence")
+    if landmarks is None or presence is None or not landmarks.ndim or not presence.ndim or not len(landmarks) == len(presence) == batch:
+        return False
+    values = landmarks.size // batch
+    return values % VALUES_A_POINT == 0 and values >= BODY_POINTS * VALUES_A_POINT and presence.size > 0
+
+
+def are_classes(results: Results, batch: int) -> bool:
+    probabilities = results.get("probabilities")
+    return probabilities is not None and probabilities.ndim == 2 and len(probabilities) == batch
+
+
+def are_chosen(results: Results) -> bool:
+    """Whether all that is selected is there."""
+    frames, boxes, classes = results["scores"].shape
+    selected = results["selected"]
+    return bool((selected >= 0).all() and (selected < (frames, classes, boxes)).all())
+
+
+def detections(results: Results, labels: Sequence[str], sizes: Sequence[tuple[int, int]]) -> list[list[Detection]]:
     """For each picture of the batch, of the size (height, width): what is in it, best scores first, boxes cut at its edges."""
+    if not are_chosen(results):
+        raise ValueError("the postamble selected a frame, a class or a box that there is not; compile the network again.")
     found: list[list[Detection]] = [[] for _ in sizes]
     for picture, label, index in results["selected"]:
         if 0 <= picture < len(sizes):
@@ -67,7 +97,7 @@ def detections(results: dict[str, np.ndarray], labels: Sequence[str], sizes: Seq
     return [sorted(one, key=lambda d: (-d.score, d.box.x0, d.box.y0)) for one in found]
 
 
-def pose(results: dict[str, np.ndarray], number: int, scale: float) -> Pose:
+def pose(results: Results, number: int, scale: float) -> Pose:
     """Of picture `number` of the batch, which was `scale` times as wide as the network's input."""
     values = results["landmarks"][number].reshape(-1, VALUES_A_POINT)[:BODY_POINTS]
     visibility = 1 / (1 + np.exp(-values[:, 3].astype(np.float64)))
