@@ -74,12 +74,29 @@ def test_all_files_are_written(package, fast, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words", [("--streams", "0"), ("--streams", "-3"), ("--streams", "many"), ("--seconds", "-1"), ("--seconds", "0"), ("--seconds", "nan")]
+    "words",
+    [
+        ("--streams", "0"),
+        ("--streams", "-3"),
+        ("--streams", "4097"),
+        ("--streams", "²"),
+        ("--streams", "many"),
+        ("--seconds", "-1"),
+        ("--seconds", "0"),
+        ("--seconds", "nan"),
+    ],
 )
 def test_numbers_out_of_bounds_are_wrong_usage(package, words):
     done = call("run", str(package), *words, expect=2)
     assert words[0] in done.stderr.splitlines()[-1]
     assert "usage:" in done.stderr
+
+
+def test_devices_are_found_by_place_and_name(package, fast):
+    call("run", str(package), *fast, "--devices", " 0")
+    call("run", str(package), *fast, "--devices", "metis-0:1:0 ")
+    done = call("run", str(package), *fast, "--devices", "²", expect=1)
+    assert "²" in done.stderr and "invalid literal" not in done.stderr
 
 
 def test_it_ends_soon_after_its_time_on_a_slow_card(package, topology):

@@ -6,6 +6,7 @@ import argparse
 import errno
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,22 +33,33 @@ def make_context(arguments: argparse.Namespace) -> Context:
     return Context(topology=arguments.topology, virtual=arguments.virtual)
 
 
-def count(text: str) -> int:
-    """The type of an option that is 1 or more."""
-    if not (text.isascii() and text.isdecimal() and int(text[:10]) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} was given; it is a whole number, 1 or more")
-    return int(text)
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number from `least` to `most`."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) < 20 and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} was given; it is a whole number from {least} to {most}")
+        return int(text)
+
+    return read
 
 
-def seconds(text: str) -> float:
-    """The type of an option that is a time."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"{text!r} was given; it is a number of seconds above 0")
-    return value
+def real(what: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
+    """The type of an option that is a number which `fits`; `what` says in words which do."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and fits(value)):
+            raise argparse.ArgumentTypeError(f"{text!r} was given; it is {what}")
+        return value
+
+    return read
+
+
+seconds = real("a number of seconds above 0", lambda value: value > 0)
 
 
 def check_writable(path: Path, what: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arguments import add_context, add_json, cannot_be_written, check_writable, count, make_context, seconds
+from .arguments import add_context, add_json, cannot_be_written, check_writable, make_context, seconds, whole
 from .tables import console, table
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..fleet import Event, Fleet, FleetMetrics, Stream, StreamMetrics
 
 MOST_PICTURES = 64
+MOST_STREAMS = 4096
 MOST_THREADS = 64
 MOST_ROWS = 64
 COUNTS = "offered = outputs + dropped + late + failed + unfinished; dropped are those that still waited at the end."
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("package", type=Path, metavar="PACKAGE", help="a package's folder or its model.json")
     parser.add_argument("--devices", metavar="LIST", help="indices or names, comma-separated (default: all)")
-    parser.add_argument("--streams", type=count, default=1, metavar="N", help="streams at the same time (%(default)s)")
+    parser.add_argument("--streams", type=whole(1, MOST_STREAMS), default=1, metavar="N", help="streams at the same time (%(default)s)")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--images", type=Path, metavar="DIR", help=f"pictures to run, the first {MOST_PICTURES} again and again")
     source.add_argument("--synthetic", action="store_true", help="random inputs (the default)")
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         if (file := getattr(arguments, what)) is not None:
             check_writable(file, f"the {what}")
     pictures = _pictures(arguments.package, arguments.images) if arguments.images else None
-    devices = [int(d) if d.isdigit() else d for d in arguments.devices.split(",")] if arguments.devices else None
+    devices = [int(d) if d.isdecimal() else d for d in map(str.strip, arguments.devices.split(","))] if arguments.devices else None
     written = Files(arguments)
     with (
         make_context(arguments) as context,
