@@ -119,11 +119,11 @@ def test_wrong_usage():
 
 
 def test_compile_is_handed_on():
-    assert "name a MODEL" in call("compile", "-o", "somewhere", expect=1).stderr
+    assert "name a MODEL" in call("compile", "-o", "somewhere", expect=2).stderr
 
 
 def test_compile_gives_its_error_as_json_too():
-    done = call("compile", "-o", "somewhere", "--json", expect=1)
+    done = call("compile", "-o", "somewhere", "--json", expect=2)
     assert "name a MODEL" in json.loads(done.stdout)["error"]
 
 

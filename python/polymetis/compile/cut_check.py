@@ -8,6 +8,7 @@ import numpy as np
 import openvino as ov
 
 from .errors import CompileError
+from .results_check import check_finite
 from .runners import FLOAT
 
 
@@ -24,6 +25,7 @@ def check_cut(original: ov.Model, body: ov.Model, tail: ov.Model | None, kept: S
 
 
 def difference(index: int, wanted: np.ndarray, value: np.ndarray) -> float:
+    check_finite("The first picture to calibrate with", {str(index): wanted})
     if value.shape != wanted.shape or not np.isfinite(value).all():
         raise CompileError(
             f"Result {index} of the cut network has the shape {value.shape} instead of {wanted.shape}, or values that are not finite; "

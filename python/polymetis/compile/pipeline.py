@@ -20,17 +20,17 @@ from .cut_check import check_cut
 from .errors import CompileError
 from .fingerprint import fingerprint, versions
 from .inputs import input_tensors, read_samples
+from .limits import check_options
 from .options import Options
 from .postamble import Results, build
 from .quantiser import quantise_network
+from .results_check import check_finite, check_results
 from .runners import EXACT, FLOAT, FloatRunner, Host, Int8Runner
 from .samples import Sample
 from .source import name_nodes, prepare, read_network
 
 Progress = Callable[[str, float], None]
 """Called with the step's name and its share done, 0 to 1."""
-
-MAX_BATCH = 64
 
 
 @dataclass
@@ -79,8 +79,7 @@ def compile_package(options: Options, target: Path, progress: Progress = lambda 
 
     Raises CompileError; then, and when interrupted, `target` is as it was.
     """
-    if not 1 <= options.batch <= MAX_BATCH:
-        raise CompileError(f"{options.name}: asked for batch {options.batch}; a package has 1 to {MAX_BATCH} frames a run.")
+    check_options(options)
     mark = fingerprint(options)
     if package.check_target(target, mark, force):
         return json.loads((target / "report.json").read_text())
@@ -187,9 +186,11 @@ def compare(work: Work) -> None:
     elsewhere = []
     for number, sample in enumerate(work.held_out):
         wanted, card = real(whole(sample.network)), whole(sample.card(work.inputs))
+        check_finite(sample.name, wanted)
         work.pairs.append(measure.Pair(sample.name, wanted, int8(card)))
         elsewhere.append(measure.Pair(sample.name, wanted, exact(card)))
         work.step("agreement", number / len(work.held_out))
+    check_results(work.pairs, work.held_out)
     side = work.inputs[0].layout.nhwc[2]
     work.figures |= measure.agreement(work.options.task, work.pairs, side)
     work.arithmetic["figures_in_exact_arithmetic"] = measure.agreement(work.options.task, elsewhere, side)

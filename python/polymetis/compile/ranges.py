@@ -14,6 +14,7 @@ from .border import BorderTensor
 from .channels import Parts
 from .errors import CompileError
 from .options import OutputOptions
+from .results_check import check_finite
 from .runners import FLOAT
 from .samples import Sample
 
@@ -25,6 +26,7 @@ def choose(body: ov.Model, groups: list[list[OutputOptions]], samples: Sequence[
     low, high = np.full(len(flat), np.inf), np.full(len(flat), -np.inf)
     for number, sample in enumerate(samples):
         found = compiled(sample.network)
+        check_finite(sample.name, {s.name: found[i] for i, s in enumerate(flat)})
         for i in range(len(flat)):
             low[i], high[i] = min(low[i], found[i].min()), max(high[i], found[i].max())
         tick(number / len(samples))

@@ -37,7 +37,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text())
     except OSError as error:
         raise CompileError(f"{path}: asked to read this recipe, but {error.strerror}; check the path.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CompileError(f"{path}: is not TOML ({error}); correct it.") from error
 
 
