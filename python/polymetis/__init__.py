@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._version import __version__ as __version__
 
+TYPE_CHECKING = False  # typing's own takes longer to import than all that the command needs to start
 if TYPE_CHECKING:
+    from typing import Any
+
     from .fleet import Fleet as Fleet
     from .fleet import Result as Result
     from .fleet import Stream as Stream

@@ -181,6 +181,25 @@ def test_ctrl_c_is_clean(monkeypatch, capsys):
     assert "interrupted" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("while_importing", ["polymetis.cli", "argparse"])
+def test_ctrl_c_is_clean_from_the_start(while_importing):
+    """The command's entry is small, and all else is imported where Ctrl-C is caught."""
+    program = f"""
+import sys
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == {while_importing!r}:
+            raise KeyboardInterrupt
+before = set(sys.modules)
+from polymetis._command import main
+assert {{m for m in set(sys.modules) - before if not m.startswith("polymetis")}} <= {{"__future__"}}, set(sys.modules) - before
+sys.meta_path.insert(0, Interrupted())
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_a_closed_pipe_is_no_traceback():
     done = subprocess.run(f"{COMMAND} devices --json | true", shell=True, capture_output=True, text=True, timeout=60, check=False)
     assert "Traceback" not in done.stderr
