@@ -10,6 +10,7 @@ import openvino as ov  # type: ignore[import-untyped]
 
 from .._engine import said
 from .files import PackageFile
+from .onnx_file import check_whole
 from .package import Package, Tensor
 from .tensors import depad, dequantise
 
@@ -59,6 +60,10 @@ def to_real(values: np.ndarray, tensor: Tensor) -> np.ndarray:
 def compile_graph(package: Package, file: PackageFile) -> ov.CompiledModel:
     core = ov.Core()
     content = file.read()
+    try:
+        check_whole(content)
+    except ValueError as error:
+        raise refused(package, str(error)) from error
     try:
         compiled = core.compile_model(core.read_model(content), "CPU", CONFIGURATION)
         wanted, given = {i.any_name for i in compiled.inputs}, {t.name for t in package.outputs}
