@@ -87,7 +87,7 @@ def test_a_package_with_other_results_is_refused(tmp_path, kind, task):
         kind(folder)
 
 
-@pytest.mark.parametrize("selected", [[2, 1, 0], [0, 3, 0], [0, 1, 2], [0, -1, 0], [-1, 1, 0]])
+@pytest.mark.parametrize("selected", [[2, 1, 0], [0, 3, 0], [0, 1, 2], [0, -1, 0], [-2, 1, 0]])
 def test_selecting_what_there_is_not_is_a_sentence(selected):
     results = {"boxes": np.zeros((2, 2, 4)), "scores": np.zeros((2, 2, 3)), "selected": np.array([selected], np.int64)}
     with pytest.raises(ValueError, match="selected a frame, a class or a box that there is not"):
@@ -98,7 +98,7 @@ def test_detections_are_in_pixels_within_the_picture_best_first_each_in_its_own_
     boxes = np.array([[[0.25, 0.5, 0.75, 1.5], [0, 0, 0.5, 0.5]], [[-0.5, 0, 1, 1], [0, 0, 1, 1]]], np.float32)
     scores = np.zeros((2, 2, 3), np.float32)
     scores[0, 0, 1], scores[0, 1, 2], scores[1, 0, 1] = 0.5, 0.75, 0.5
-    results = {"boxes": boxes, "scores": scores, "selected": np.array([[0, 1, 0], [1, 1, 0], [0, 2, 1]], np.int64)}
+    results = {"boxes": boxes, "scores": scores, "selected": np.array([[0, 1, 0], [1, 1, 0], [0, 2, 1], [-1, -1, -1]], np.int64)}
     first, second = detections(results, ["background", "Person"], [(100, 200), (50, 60)])
     assert [(d.label, d.score) for d in first] == [("class 2", 0.75), ("Person", 0.5)]
     assert first[1].box == Box(100, 25, 200, 75)

@@ -77,9 +77,9 @@ def are_classes(results: Results, batch: int) -> bool:
 
 
 def are_chosen(results: Results) -> bool:
-    """Whether all that is selected is there."""
+    """Whether all that is selected is there; rows of -1 fill up what has a fixed length."""
     frames, boxes, classes = results["scores"].shape
-    selected = results["selected"]
+    selected = results["selected"][results["selected"][:, 0] != -1]
     return bool((selected >= 0).all() and (selected < (frames, classes, boxes)).all())
 
 
