@@ -7,8 +7,14 @@
 
 namespace polymetis::virtual_card {
 
+std::string shortened(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return std::string(text);
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0U) == 0x80) --most;
+  return fmt::format("{}...", text.substr(0, most));
+}
+
 std::string shown(const toml::node& node) {
-  if (const auto* text = node.as_string()) return fmt::format("\"{}\"", text->get().substr(0, 80));
+  if (const auto* text = node.as_string()) return fmt::format("\"{}\"", shortened(text->get(), 80));
   if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
   if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
   if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
@@ -20,8 +26,8 @@ std::string shown(const toml::node& node) {
 void Complaints::add(const toml::source_region& where, std::string_view key, std::string_view found, std::string_view allowed) {
   if (!first_.ok()) return;
   const auto line = where.begin ? fmt::format(", line {}", where.begin.line) : std::string();
-  first_ =
-      Status(Code::invalid_configuration, fmt::format("topology {}{}, key \"{}\": {} was found, allowed is {}", origin_, line, key, found, allowed));
+  first_ = Status(Code::invalid_configuration,
+                  fmt::format("topology {}{}, key \"{}\": {} was found, allowed is {}", origin_, line, shortened(key), found, allowed));
 }
 
 std::string TableReader::full(std::string_view key) const { return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key); }

@@ -2,6 +2,7 @@
 
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
+#define TOML_MAX_NESTED_VALUES 16  // a topology needs seven; each takes some kilobytes of stack
 #include <toml++/toml.h>
 
 #include <cstdint>
@@ -63,6 +64,9 @@ class TableReader {
   Complaints& complaints_;
   std::set<std::string, std::less<>> known_;
 };
+
+/// The first `most` bytes of what an error names, whole UTF-8 characters, so that a long word makes no long sentence.
+std::string shortened(std::string_view text, std::size_t most = 200);
 
 /// A value as an error names it, such as `"four" (a text)`.
 std::string shown(const toml::node& node);

@@ -11,8 +11,6 @@ namespace polymetis::virtual_card {
 
 namespace {
 
-constexpr std::uintmax_t most_file_bytes = 1 << 20;
-
 Expected<std::string> read_text(const std::filesystem::path& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) {
@@ -20,9 +18,9 @@ Expected<std::string> read_text(const std::filesystem::path& file) {
                                                             std::filesystem::exists(file, error) ? "is not a file" : "does not exist"));
   }
   const auto bytes = std::filesystem::file_size(file, error);
-  if (!error && bytes > most_file_bytes) {
+  if (!error && bytes > most_topology_bytes) {
     return failure(Code::invalid_configuration,
-                   fmt::format("the topology file {} has {} bytes, at most {} are read", file.string(), bytes, most_file_bytes));
+                   fmt::format("the topology file {} has {} bytes, at most {} are read", file.string(), bytes, most_topology_bytes));
   }
   std::ifstream stream(file, std::ios::binary);
   std::string text(static_cast<std::size_t>(error ? 0 : bytes), '\0');

@@ -41,6 +41,7 @@ struct Topology {
   faulty::FaultPlan faults;
 };
 
+constexpr std::size_t most_topology_bytes = std::size_t{1} << 20;
 constexpr unsigned most_devices = 64;
 constexpr unsigned most_cores = 64;
 

@@ -33,7 +33,7 @@ std::vector<std::byte> prefix(TableReader& reader, std::string_view key) {
   if (!hex) return bytes;
   const bool good = !hex->empty() && hex->size() % 2 == 0 && hex->size() <= 128 &&
                     std::all_of(hex->begin(), hex->end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
-  if (!good) return reader.reject(key, "\"" + hex->substr(0, 80) + "\"", "1 to 64 bytes as pairs of hex digits, such as \"dead\""), bytes;
+  if (!good) return reader.reject(key, "\"" + shortened(*hex, 80) + "\"", "1 to 64 bytes as pairs of hex digits, such as \"dead\""), bytes;
   for (std::size_t i = 0; i < hex->size(); i += 2) bytes.push_back(static_cast<std::byte>(std::stoul(hex->substr(i, 2), nullptr, 16)));
   return bytes;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "virtual/toml_limits.hpp"
 #include "virtual/topology.hpp"
 #include "virtual/topology_faults.hpp"
 
@@ -158,7 +159,7 @@ class Parser {
     const bool good = !name->empty() && name->size() <= 200 &&
                       name->find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-") == std::string::npos &&
                       name->front() != '.';
-    if (!good) reader.reject("name", "\"" + name->substr(0, 80) + "\"", "1 to 200 of letters, digits and ._:- and no dot in front");
+    if (!good) reader.reject("name", "\"" + shortened(*name, 80) + "\"", "1 to 200 of letters, digits and ._:- and no dot in front");
     complain_of_twice(reader, *name, taken);
     return *name;
   }
@@ -211,11 +212,20 @@ class Parser {
 }  // namespace
 
 Expected<Topology> parse_topology(std::string_view text, const std::string& origin, unsigned cpu_count) {
+  if (text.size() > most_topology_bytes) {
+    return failure(Code::invalid_configuration, fmt::format("topology {}: {} bytes were found, at most {} are read: take out what is not needed",
+                                                            origin, text.size(), most_topology_bytes));
+  }
+  if (const auto line = line_of_a_long_key(text)) {
+    return failure(Code::invalid_configuration,
+                   fmt::format("topology {}, line {}: a key has more than {} parts (a.b.c has three): see docs/topology.md for the keys", origin,
+                               *line, most_key_parts));
+  }
   const auto parsed = toml::parse(text, origin);
   if (parsed.failed()) {
     const auto& error = parsed.error();
     return failure(Code::invalid_configuration,
-                   fmt::format("topology {}, line {}: not TOML: {}", origin, error.source().begin.line, error.description()));
+                   fmt::format("topology {}, line {}: not TOML: {}", origin, error.source().begin.line, shortened(error.description())));
   }
   return Parser(origin, cpu_count).parse(parsed.table());
 }
