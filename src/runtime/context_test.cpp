@@ -202,6 +202,19 @@ TEST_F(PolicyTest, VirtualCardsOnlyWhereNeitherLibraryNorCardIsThere) {
   EXPECT_EQ(used(VirtualCards::never, no_library), (std::vector<bool>{false, false}));
 }
 
+TEST_F(PolicyTest, ADriverThatCannotListYetTakesNoVirtualCardsAway) {
+  control->list_status = Status(Code::not_implemented, "the driver does not know listing its devices yet");
+  EXPECT_EQ(used(VirtualCards::automatic, {}), (std::vector<bool>{false, true}));
+  EXPECT_EQ(used(VirtualCards::never, {}), (std::vector<bool>{false, false}));
+  auto asked = options();
+  asked.virtual_cards = VirtualCards::automatic;
+  const auto made = Context::create(asked);
+  EXPECT_EQ(made->drivers()[0].state, "not used: " + control->list_status.to_string());
+  EXPECT_EQ(made->list_devices()->size(), 2U);
+  control->list_status = Status(Code::connection_error, "the bus does not answer");
+  EXPECT_EQ(used(VirtualCards::automatic, {}), (std::vector<bool>{true, false})) << "a card that fails is there";
+}
+
 TEST_F(PolicyTest, TheEnvironmentDecidesWhereNothingIsAsked) {
   auto asked = options();
   asked.virtual_cards.reset();

@@ -15,9 +15,17 @@ Expected<ChosenDriver> make_virtual(const DriverFactory& factory, const DriverOp
   return ChosenDriver{std::move(driver), {std::string(factory.name), factory.reality, true, {}}, true};
 }
 
+/// A driver that is still being written (it cannot even list) has no card that could stand in the way of virtual ones.
+Expected<std::shared_ptr<Driver>> make_driver(const DriverFactory& factory, const DriverOptions& options) {
+  std::shared_ptr<Driver> driver = TRY(factory.create(options));
+  const auto listed = driver->list();
+  if (!listed && listed.error().code() == Code::not_implemented) return Unexpected(listed.error());
+  return driver;
+}
+
 ChosenDriver make_real(const DriverFactory& factory, const DriverOptions& options) {
   ChosenDriver chosen{nullptr, {std::string(factory.name), factory.reality, false, {}}};
-  auto driver = factory.create(options);
+  auto driver = make_driver(factory, options);
   if (driver) {
     chosen.driver = *std::move(driver);
     chosen.info.used = chosen.found = true;

@@ -20,7 +20,7 @@ struct ChosenDriver {
 Expected<VirtualCards> virtual_cards_policy(const std::optional<VirtualCards>& asked);
 
 /// Makes the drivers that `policy` allows. Real ones that cannot be made are not used; automatic: virtual cards only where there is neither a
-/// vendor's library nor a card (a real driver that answers anything but `not_implemented`).
+/// vendor's library nor a card (a real driver whose `create` or `list` answers anything but `not_implemented`).
 /// Errors: those of a virtual driver's `create` and `list` (a bad topology).
 Expected<std::vector<ChosenDriver>> choose_drivers(std::span<const DriverFactory* const> factories, VirtualCards policy,
                                                    const DriverOptions& options);

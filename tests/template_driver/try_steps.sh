@@ -11,7 +11,8 @@ sed -n '/```sh/,/```/p' drivers/template/README.md | sed '/```/,$ { /```sh/d; /`
 grep -q 'cp -r drivers/template drivers/mine' steps.sh
 sh -eu steps.sh
 grep -q 'POLYMETIS_DRIVERS mine ' drivers/CMakeLists.txt
-if grep -rn 'emplate' drivers/mine; then echo "a word was not renamed" >&2; exit 1; fi
+cmp drivers/template/README.md drivers/mine/README.md  # it still says what is to be done
+if grep -rn --exclude=README.md 'emplate' drivers/mine; then echo "a word was not renamed" >&2; exit 1; fi
 cmake -G Ninja -S "$source/tests/template_driver/alone" -B build -DPOLYMETIS_SOURCE="$source" -DPOLYMETIS_BUILD="$build" -DDRIVERS="$work/drivers" > configure.log || { cat configure.log; exit 1; }
 cmake --build build --target driver_mine_tests > build.log || { cat build.log; exit 1; }
 build/mine/driver_mine_tests --gtest_brief=1
