@@ -7,6 +7,8 @@
 #include <fstream>
 #include <system_error>
 
+#include "virtual/behaviour.hpp"
+
 namespace polymetis::virtual_card {
 
 namespace {
@@ -40,6 +42,7 @@ DeviceSpec default_card(std::string name) {
   card.description.firmware_version = "virtual";
   card.description.clocks_mhz = {100, 200, 400, 600, 700, 800};
   card.description.origin = "the default topology";
+  card.description.behaviour = behaviour_of(card, {});
   return card;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "virtual/behaviour.hpp"
 #include "virtual/toml_limits.hpp"
 #include "virtual/topology.hpp"
 #include "virtual/topology_faults.hpp"
@@ -104,6 +105,7 @@ class Parser {
     read_faults(reader, {});
     reader.finish();
     if (!complaints_.first().ok()) return Unexpected(complaints_.first());
+    for (auto& device : topology_.devices) device.description.behaviour = behaviour_of(device, topology_.faults);
     return std::move(topology_);
   }
 

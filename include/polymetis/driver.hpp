@@ -47,8 +47,9 @@ struct DeviceDescription {
   std::string board_controller_firmware_version;
   std::string board_controller_board_type;
   std::vector<unsigned> clocks_mhz;  ///< the clocks it can be set to; empty = any
-  std::string origin;                ///< where the description comes from ("topology /etc/…"); two processes must agree on it
+  std::string origin;                ///< where the description comes from ("topology /etc/…"): for people, not compared
   std::string not_usable_because;    ///< a sentence; empty = usable
+  std::string behaviour;             ///< what else decides how it behaves, one short line; two processes must agree on it; empty = nothing
 };
 
 /// The settings of a device, one entry a core. A plain value.
@@ -228,7 +229,8 @@ class POLYMETIS_API Driver {
   /// Such as "virtual". Static storage.
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   /// What is there now, in a stable order. Cheap: wakes no device and loads no library's heavy part.
-  /// Errors: `connection_error` its library or bus cannot be asked; `invalid_configuration` for a bad topology.
+  /// Errors: `connection_error` its library or bus cannot be asked; `invalid_configuration` for a bad topology; `not_implemented` it is still
+  /// being written: it is not used, and does not stand in the way of virtual cards.
   virtual Expected<std::vector<DeviceDescription>> list() = 0;
   /// Opens a device that `list` named; slow.
   /// Errors: `invalid_argument` no such device; `connection_error`; `not_implemented`.

@@ -120,3 +120,26 @@ def test_two_topologies_for_one_device_are_refused_with_both_named(topology, tmp
         ax.Context(topology=other_file).device_connect(0)
     assert "cards.toml" in str(caught.value)
     held.release()
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("timing = { fps = 7 }", "timing 7 fps"), ("clocks = [400]", "clocks 400"), ('[[board.fault]]\nkind = "hang"', "faults 1")]
+)
+def test_a_topology_that_was_edited_in_place_is_another(topology, key, told):
+    board = '[[board]]\nname = "metis-0:1:0"\n'
+    first = ax.Context(topology=topology(board))
+    held = first.device_connect(0)
+    with pytest.raises(ax.Error, match=told):
+        ax.Context(topology=topology(board + key)).device_connect(0)
+    held.release()
+
+
+def test_the_same_topology_from_another_file_is_the_same(topology, tmp_path):
+    board = '[[board]]\nname = "metis-0:1:0"\n'
+    first = ax.Context(topology=topology(board))
+    held = first.device_connect(0)
+    (tmp_path / "copy.toml").write_text("# a copy\n" + board)
+    (tmp_path / "link.toml").symlink_to(tmp_path / "copy.toml")
+    for other in ("copy.toml", "link.toml", "../" + tmp_path.name + "/copy.toml"):
+        ax.Context(topology=tmp_path / other).device_connect(0).release()
+    held.release()

@@ -30,7 +30,7 @@ std::string one_line(std::string text) {
 }
 
 /// Takes the next line off `text`.
-std::string_view next_line(std::string_view& text) {
+std::string_view next_line(std::string_view& text) noexcept {
   const std::size_t end = std::min(text.find('\n'), text.size());
   const std::string_view line = text.substr(0, end);
   text.remove_prefix(std::min(end + 1, text.size()));
@@ -46,9 +46,14 @@ std::filesystem::path device_file(const std::filesystem::path& run_directory, st
 std::string description_text(const DeviceDescription& device) {
   std::string name = device.name;
   std::replace(name.begin(), name.end(), ':', '-');
-  return fmt::format("origin: {}\nname: {}\ncores: {}\nmemory_bytes: {}\nboard: {}\nboard_type: {}\nreality: {}\n", one_line(device.origin),
-                     one_line(name), device.core_count, device.memory_bytes, one_line(device.board), static_cast<int>(device.board_type),
-                     device.reality == Reality::real ? "real" : "simulated");
+  return fmt::format("origin: {}\nname: {}\ncores: {}\nmemory_bytes: {}\nboard: {}\nboard_type: {}\nreality: {}\nbehaviour: {}\n",
+                     one_line(device.origin), one_line(name), device.core_count, device.memory_bytes, one_line(device.board),
+                     static_cast<int>(device.board_type), device.reality == Reality::real ? "real" : "simulated", one_line(device.behaviour));
+}
+
+std::string_view without_origin(std::string_view description) noexcept {
+  if (description.starts_with("origin: ")) next_line(description);
+  return description;
 }
 
 std::string difference_of(std::string_view there, std::string_view here) {
@@ -67,9 +72,10 @@ std::string difference_of(std::string_view there, std::string_view here) {
   return text;
 }
 
-std::uint64_t text_hash(std::string_view text) noexcept {
+std::uint64_t description_hash(const DeviceDescription& device) {
+  const std::string text = description_text(device);
   std::uint64_t hash = 14695981039346656037ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  for (const char c : without_origin(text)) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   return hash;
 }
 

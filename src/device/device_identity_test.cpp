@@ -22,7 +22,22 @@ TEST(DescriptionText, IsALineAKeyWhateverTheNames) {
   device.name = "a:b\nc";
   device.origin = "topology\n/x";
   device.core_count = 4;
-  EXPECT_EQ(description_text(device), "origin: topology /x\nname: a-b c\ncores: 4\nmemory_bytes: 0\nboard: \nboard_type: 6\nreality: real\n");
+  device.behaviour = "b\nc";
+  EXPECT_EQ(description_text(device),
+            "origin: topology /x\nname: a-b c\ncores: 4\nmemory_bytes: 0\nboard: \nboard_type: 6\nreality: real\nbehaviour: b c\n");
+}
+
+TEST(DescriptionText, TheOriginIsNamedButNotCompared) {
+  DeviceDescription one;
+  one.origin = "topology /one.toml";
+  DeviceDescription other = one;
+  other.origin = "topology /other.toml";
+  EXPECT_EQ(without_origin(description_text(one)), without_origin(description_text(other)));
+  EXPECT_EQ(description_hash(one), description_hash(other));
+  other.behaviour = "slower";
+  EXPECT_NE(without_origin(description_text(one)), without_origin(description_text(other)));
+  EXPECT_NE(description_hash(one), description_hash(other));
+  EXPECT_EQ(without_origin(""), "");
 }
 
 TEST(DescriptionText, LeavesOutWhatADriverMayLearnLater) {

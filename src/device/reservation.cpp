@@ -83,11 +83,12 @@ Expected<std::unique_ptr<SharedFile>> FileReservations::open() const {
   return file;
 }
 
-/// The file describes the device as we do, or nobody uses it and it does from now on.
+/// The file describes the device as we do, wherever its user read that, or nobody uses it and it does from now on.
 Status FileReservations::agree(const SharedFile& file) const {
   const std::string there = TRY(core_file::read_text(file.fd(), path_));
   if (there == text_) return {};
   if (!locked_elsewhere(file.fd(), core_file::all_claims)) return core_file::write_text(file, text_, core_count_);
+  if (without_origin(there) == without_origin(text_)) return {};
   std::string users = in_use_by(core_file::read_holders(file.fd(), core_file::most_cores));
   if (const CoreHolder holder = core_file::configuration_holder(file.fd()); holder.state == CoreHolder::State::held) {
     users += fmt::format("{}{}: configuration", users.empty() ? "" : "; ", process_text(holder.pid, holder.process_name));

@@ -156,27 +156,44 @@ TEST_F(ReservationProcessTest, ASlotIsBelievedOnlyWhileItsByteIsLocked) {
 TEST_F(ReservationProcessTest, AnotherDescriptionIsRefusedWhileItsProcessLives) {
   const auto theirs = holder("first", 1, card(4, "topology /a.toml"));
   ASSERT_EQ(theirs->hear(), "0+1");
-  const auto refused = cores(card(4, "topology /b.toml"))->reserve(1);
+  auto edited = card(4, "topology /b.toml");
+  edited.behaviour = "slow";
+  const auto refused = cores(edited)->reserve(1);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::invalid_configuration);
   EXPECT_EQ(
       refused.error().message(),
       fmt::format("metis-0:1:0 is in use (pid {} (first): core 0) under another description than the one of this process, {}: origin is 'topology "
-                  "/a.toml' there and 'topology /b.toml' here. Give both the same topology, end the other process, or use another run directory "
+                  "/a.toml' there and 'topology /b.toml' here; behaviour is '' there and 'slow' here. Give both the same topology, end the other "
+                  "process, or use another run directory "
                   "(POLYMETIS_RUN_DIR)",
                   theirs->pid(), this_process_text()));
   theirs->end(SIGKILL);
-  EXPECT_TRUE(cores(card(4, "topology /b.toml"))->reserve(1));
+  EXPECT_TRUE(cores(edited)->reserve(1));
+}
+
+TEST_F(ReservationProcessTest, TheSameDescriptionFromElsewhereIsTheSame) {
+  auto theirs = holder("first", 1, card(4, "topology /a.toml"));
+  ASSERT_EQ(theirs->hear(), "0+1");
+  EXPECT_EQ(outcome(cores(card(4, "topology ./a.toml"))->reserve(1)), "1+1");
+  theirs->end(SIGKILL);
+  theirs = holder("second", 1, card(4, "topology /copy.toml"));
+  ASSERT_EQ(theirs->hear(), "0+1");
+  const auto refused = cores(card(2, "topology /b.toml"))->reserve(1);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("origin is 'topology /copy.toml' there"), std::string::npos) << refused.error().message();
 }
 
 TEST_F(ReservationProcessTest, OfTwoDescriptionsThatStartAtOnceOneWins) {
   for (int round = 0; round < 20; ++round) {
     std::vector<std::unique_ptr<Child>> children;
-    for (const char* origin : {"a", "b", "a", "b"}) {
-      children.push_back(std::make_unique<Child>([&, origin](const Child::Line& line) {
+    for (const char* behaviour : {"a", "b", "a", "b"}) {
+      children.push_back(std::make_unique<Child>([&, behaviour](const Child::Line& line) {
         line.hear();
-        const auto lease = cores(card(4, origin))->reserve(1);
-        line.say(lease ? origin : std::string(code_name(lease.error().code())));
+        auto device = card(4);
+        device.behaviour = behaviour;
+        const auto lease = cores(device)->reserve(1);
+        line.say(lease ? behaviour : std::string(code_name(lease.error().code())));
         line.hear();
       }));
     }

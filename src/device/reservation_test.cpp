@@ -141,8 +141,8 @@ TEST_F(ReservationTest, AnotherDescriptionIsRefusedWhileTheDeviceIsInUse) {
 }
 
 TEST_F(ReservationTest, WhoOnlyConfiguresUsesTheDeviceToo) {
-  const auto lock = cores(card(4, "a"))->lock_configuration();
-  const auto refused = cores(card(4, "b"))->reserve(1);
+  const auto lock = cores(card(4))->lock_configuration();
+  const auto refused = cores(card(2))->reserve(1);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message().find("(" + me() + ": configuration)"), std::string::npos) << refused.error().message();
 }
@@ -195,8 +195,9 @@ TEST_F(ReservationTest, TheLayoutOfTheFileIsTheOneOfTheDocument) {
   };
   EXPECT_EQ(bytes.substr(0, 8), "PlyCores");
   EXPECT_EQ(word(8), 1U | 4ULL << 32U);  // layout, cores
-  EXPECT_EQ(bytes.substr(2048, word(16)),
-            "origin: default\nname: metis-0-1-0\ncores: 4\nmemory_bytes: 17179869184\nboard: board-0\nboard_type: 2\nreality: simulated\n");
+  EXPECT_EQ(
+      bytes.substr(2048, word(16)),
+      "origin: default\nname: metis-0-1-0\ncores: 4\nmemory_bytes: 17179869184\nboard: board-0\nboard_type: 2\nreality: simulated\nbehaviour: \n");
   const auto pid = static_cast<std::uint64_t>(::getpid());
   EXPECT_EQ(word(8192), pid);
   EXPECT_EQ(word(8192 + 32), pid);

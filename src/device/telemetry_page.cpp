@@ -184,7 +184,7 @@ Expected<std::shared_ptr<TelemetryPage>> telemetry_of(const std::filesystem::pat
   auto mapping = TRY(TelemetryMapping::map(file->fd(), device.core_count, TelemetryMapping::Access::write));
   file->unlock(gate);
   auto page = std::make_shared<Page>(Page{std::move(file), std::move(mapping)});
-  return std::make_shared<FilePage>(std::move(page), text_hash(description_text(device)));
+  return std::make_shared<FilePage>(std::move(page), description_hash(device));
 }
 
 Expected<TelemetrySnapshot> peek_telemetry(const std::filesystem::path& run_directory, const DeviceDescription& device) {
@@ -199,7 +199,7 @@ Expected<TelemetrySnapshot> peek_telemetry(const std::filesystem::path& run_dire
   if (found != Found::this_version || !is_whole(file.get(), page_bytes(device.core_count))) return snapshot;
   const auto mapping = TRY(TelemetryMapping::map(file.get(), device.core_count, TelemetryMapping::Access::read));
   snapshot.cores = mapping.read_cores(file.get());
-  snapshot.card = mapping.read_card(file.get(), text_hash(description_text(device)));
+  snapshot.card = mapping.read_card(file.get(), description_hash(device));
   return snapshot;
 }
 

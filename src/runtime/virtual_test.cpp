@@ -107,6 +107,23 @@ TEST_F(VirtualTest, ConfigurationIsSharedByContexts) {
   EXPECT_EQ(*other.read_device_configuration(std::size_t{0})->get("clock_profile"), "400");
 }
 
+TEST_F(VirtualTest, ATopologyIsWhatItSaysAndNotWhereItLies) {
+  const std::string board = "[[board]]\nname = 'a'\n";
+  const Context first = make(board, host);
+  const auto held = first.device_connect();
+  ASSERT_TRUE(held);
+  const auto edited = make(board + "timing = { fps = 7 }\n", host).device_connect();
+  ASSERT_FALSE(edited);
+  EXPECT_TRUE(says(edited.error(), "timing host")) << edited.error().to_string();
+  EXPECT_TRUE(says(edited.error(), "timing 7 fps"));
+  EXPECT_TRUE(says(edited.error(), "topology.toml"));
+  auto asked = options();
+  asked.virtual_cards = VirtualCards::automatic;
+  asked.topology = folder.path() / "copy.toml";
+  std::ofstream(asked.topology) << "# a copy\n" << board;
+  EXPECT_TRUE(Context::create(asked)->device_connect());
+}
+
 TEST_F(VirtualTest, AModelThatIsTooLargeForTheCard) {
   const Context cards = make("[[board]]\nname = \"a\"\nmemory = \"1 MiB\"\ncompute = \"none\"\n", host);
   const auto made = cards.device_connect()->load_model_instance(model_of(16, 1, 2 << 20));
