@@ -15,4 +15,5 @@ function(polymetis_driver)
   set_target_properties(polymetis_driver_${D_NAME} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   # tests beside the code: `driver_<name>_tests`, with the conformance suite
   polymetis_unit_tests(NAME driver_${D_NAME} DIR ${dir} LIBS polymetis_conformance polymetis_model polymetis_base fmt::fmt Threads::Threads)
+  polymetis_fuzzers(NAME driver_${D_NAME} DIR ${dir} LIBS polymetis_base fmt::fmt)
 endfunction()

@@ -8,9 +8,7 @@
 namespace polymetis::virtual_card {
 
 std::string shortened(std::string_view text, std::size_t most) {
-  if (text.size() <= most) return std::string(text);
-  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0U) == 0x80) --most;
-  return fmt::format("{}...", text.substr(0, most));
+  return text.size() <= most ? std::string(text) : fmt::format("{}...", text.substr(0, most));
 }
 
 std::string shown(const toml::node& node) {

@@ -65,7 +65,7 @@ class TableReader {
   std::set<std::string, std::less<>> known_;
 };
 
-/// The first `most` bytes of what an error names, whole UTF-8 characters, so that a long word makes no long sentence.
+/// The first `most` bytes of what an error names, so that a long word makes no long sentence.
 std::string shortened(std::string_view text, std::size_t most = 200);
 
 /// A value as an error names it, such as `"four" (a text)`.

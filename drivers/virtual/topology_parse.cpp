@@ -218,10 +218,9 @@ Expected<Topology> parse_topology(std::string_view text, const std::string& orig
     return failure(Code::invalid_configuration, fmt::format("topology {}: {} bytes were found, at most {} are read: take out what is not needed",
                                                             origin, text.size(), most_topology_bytes));
   }
-  if (const auto line = line_of_a_long_key(text)) {
+  if (const auto refused = refused_before_parsing(text)) {
     return failure(Code::invalid_configuration,
-                   fmt::format("topology {}, line {}: a key has more than {} parts (a.b.c has three): see docs/topology.md for the keys", origin,
-                               *line, most_key_parts));
+                   fmt::format("topology {}, line {}: {}: see docs/topology.md for what may stand there", origin, refused->line, refused->why));
   }
   const auto parsed = toml::parse(text, origin);
   if (parsed.failed()) {
