@@ -122,7 +122,7 @@ def sanitizer(preset: str, programs: tuple[str, ...]) -> Outcome:
 
 
 def fuzz() -> Outcome:
-    return counted(BUILD / "fuzz.xml", call("tools/fuzz", "10", "--junitxml", str(BUILD / "fuzz.xml")))
+    return counted(BUILD / "fuzz.xml", call("tools/fuzz", "7", "--junitxml", str(BUILD / "fuzz.xml")))
 
 
 def end_to_end() -> Outcome:
