@@ -217,6 +217,51 @@ def test_python_m_polymetis():
     assert __version__ in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("blocks", "files", "devices", "told"), [(3, 9, 1, "12 KiB free"), (255, 9, 64, "1020 KiB free"), (1000, 0, 1, "no more files")]
+)
+def test_doctor_says_that_the_run_directory_is_full(tmp_path, monkeypatch, blocks, files, devices, told):
+    from polymetis.cli import checks
+
+    def statvfs(_):
+        return os.statvfs_result((4096, 4096, 2000, blocks, blocks, 10, files, files, 0, 255))
+
+    monkeypatch.setattr(checks.os, "statvfs", statvfs)
+    (full,) = checks._run_directory(tmp_path, devices)
+    assert full.state == "problem"
+    assert told in full.found
+    assert "POLYMETIS_RUN_DIR" in full.remedy
+
+
+def test_doctor_finds_room_enough_where_files_are_not_counted(tmp_path, monkeypatch):
+    from polymetis.cli import checks
+
+    monkeypatch.setattr(checks.os, "statvfs", lambda _: os.statvfs_result((4096, 4096, 2000, 4, 4, 0, 0, 0, 0, 255)))
+    (enough,) = checks._run_directory(tmp_path, 1)
+    assert (enough.state, enough.remedy) == ("ok", "")
+    assert "16 KiB free" in enough.found
+
+
+def test_devices_shows_what_it_can_where_settings_cannot_be_read(context, monkeypatch):
+    from polymetis import axruntime as ax
+    from polymetis.cli import devices
+
+    def no_space(_):
+        raise ax.ConnectionError("No space left on device")
+
+    (card, *_) = context.list_devices()
+    assert devices.clock(context, card).endswith(" MHz")
+    monkeypatch.setattr(type(context), "read_device_configuration", lambda _, device: no_space(device))
+    assert devices.clock(context, card) == "?"
+    assert devices.described(context, 0, card)["configuration"] == {}
+
+
+def test_listing_devices_makes_no_file(own_run_directory):
+    call("devices")
+    call("doctor")
+    assert list(own_run_directory.iterdir()) == []
+
+
 def test_doctor_sees_real_cards_on_the_bus(tmp_path):
     from polymetis.cli.checks import hardware
 

@@ -2,6 +2,7 @@
 
 #include "base/try.hpp"
 #include "device/admission.hpp"
+#include "device/telemetry_page.hpp"
 #include "polymetis/context.hpp"
 #include "runtime/impl.hpp"
 #include "runtime/settings.hpp"
@@ -20,6 +21,14 @@ Expected<T> or_forget(runtime::Devices& devices, const runtime::OpenDevice& devi
   return result;
 }
 
+/// What is not known of it is as usual.
+Configuration completed(Configuration configuration, const DeviceDescription& description) {
+  const Configuration usual = runtime::default_configuration(description);
+  if (configuration.clock_mhz.size() != description.core_count) configuration.clock_mhz = usual.clock_mhz;
+  if (configuration.mvm_utilisation.size() != description.core_count) configuration.mvm_utilisation = usual.mvm_utilisation;
+  return configuration;
+}
+
 /// As the device itself tells; a virtual card's is what processes share, as each has a card of its own in it.
 Expected<Configuration> configuration_of(runtime::Devices& devices, runtime::OpenDevice& device) {
   const DeviceDescription& description = device.description();
@@ -28,10 +37,13 @@ Expected<Configuration> configuration_of(runtime::Devices& devices, runtime::Ope
     if (const auto card = device.page().read_card()) configuration = card->configuration;
   }
   if (configuration.clock_mhz.empty()) configuration = TRY(or_forget(devices, device, device.telemetry())).configuration;
-  const Configuration usual = runtime::default_configuration(description);
-  if (configuration.clock_mhz.size() != description.core_count) configuration.clock_mhz = usual.clock_mhz;
-  if (configuration.mvm_utilisation.size() != description.core_count) configuration.mvm_utilisation = usual.mvm_utilisation;
-  return configuration;
+  return completed(std::move(configuration), description);
+}
+
+/// That of a virtual card, for who only looks: opens nothing and makes no file.
+Expected<Configuration> peeked_configuration(const runtime::Devices& devices, const DeviceDescription& description) {
+  const auto snapshot = TRY(device::peek_telemetry(devices.run_directory(), description));
+  return completed(snapshot.card ? snapshot.card->configuration : Configuration{}, description);
 }
 
 }  // namespace
@@ -62,7 +74,9 @@ Expected<Readiness> Context::device_ready(const DeviceSelector& selector) const 
 Expected<Properties> Context::read_device_configuration(const DeviceSelector& selector) const {
   return at_border([&]() -> Expected<Properties> {
     const auto devices = TRY(ContextAccess::devices(*this));
-    const auto device = TRY(devices->open(TRY(devices->find(selector))));
+    const runtime::ListedDevice listed = TRY(devices->find(selector));
+    if (listed.description.reality == Reality::simulated) return runtime::properties_of(TRY(peeked_configuration(*devices, listed.description)));
+    const auto device = TRY(devices->open(listed));
     return runtime::properties_of(TRY(configuration_of(*devices, *device)));
   });
 }

@@ -107,6 +107,24 @@ TEST_F(VirtualTest, ConfigurationIsSharedByContexts) {
   EXPECT_EQ(*other.read_device_configuration(std::size_t{0})->get("clock_profile"), "400");
 }
 
+TEST_F(VirtualTest, ReadingAConfigurationMakesNoFile) {
+  const Context cards = make("[[board]]\nname = 'a'\nclocks = [100, 400]\n", host);
+  const auto files = [&] {
+    std::size_t count = 0;
+    for (const auto& file : std::filesystem::directory_iterator(folder.path())) count += file.path().extension() != ".toml" ? 1 : 0;
+    return count;
+  };
+  const auto usual = cards.read_device_configuration(std::size_t{0});
+  ASSERT_TRUE(usual);
+  EXPECT_EQ(*usual->get("clock_profile"), "400");
+  EXPECT_EQ(files(), 0U);
+  ASSERT_TRUE(cards.configure_device(std::size_t{0}, {{"clock_profile_core_1", "100"}}));
+  EXPECT_EQ(files(), 2U);
+  const Context other = make("[[board]]\nname = 'a'\nclocks = [100, 400]\n", host);
+  EXPECT_EQ(*other.read_device_configuration(std::size_t{0})->get("clock_profile_core_1"), "100");
+  EXPECT_EQ(*other.read_device_configuration(std::size_t{0})->get("clock_profile_core_0"), "400");
+}
+
 TEST_F(VirtualTest, ATopologyIsWhatItSaysAndNotWhereItLies) {
   const std::string board = "[[board]]\nname = 'a'\n";
   const Context first = make(board, host);

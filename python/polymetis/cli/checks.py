@@ -22,6 +22,7 @@ VENDOR = "0x1f9d"
 INT8_FEATURES = ("amx_int8", "avx512_vnni", "avx_vnni", "avx2", "i8mm", "asimddp", "asimd")
 FAST_FEATURES = ("amx_int8", "avx512_vnni", "avx_vnni", "i8mm", "asimddp")
 FILES_FOR_MANY_CARDS = 1024
+RUN_BYTES_A_DEVICE = 16 << 10
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,16 @@ def cards(topology: Path | None, virtual: str | None) -> Iterator[Finding]:
         yield Finding("cards", "context", str(error), "problem", "Mend what the text names.")
         return
     with context:
-        yield from _run_directory(context)
+        try:
+            devices = context.list_devices()
+        except Error as error:
+            yield from _run_directory(context.run_directory, 0)
+            yield from _drivers(context)
+            yield Finding("cards", "devices", str(error), "problem", "See the driver's own diagnosis.")
+            return
+        yield from _run_directory(context.run_directory, len(devices))
         yield from _drivers(context)
-        yield from _devices(context)
+        yield from _devices(devices)
 
 
 def hardware(root: Path = Path("/")) -> Iterator[Finding]:
@@ -147,9 +155,20 @@ def _word(file: Path) -> str:
         return ""
 
 
-def _run_directory(context: Context) -> Iterator[Finding]:
-    where = context.run_directory
-    yield Finding("cards", "run directory", f"{where}, shared by processes that use the same; {_free(where)}")
+def _run_directory(where: Path, devices: int) -> Iterator[Finding]:
+    found = f"{where}, shared by processes that use the same; "
+    wanted = RUN_BYTES_A_DEVICE * max(devices, 1)
+    remedy = f"Free space in that file system ({wanted >> 10} KiB are enough), or name another folder with POLYMETIS_RUN_DIR."
+    try:
+        room = os.statvfs(where)
+    except OSError as error:
+        yield Finding("cards", "run directory", found + str(error), "problem", "Name another folder with POLYMETIS_RUN_DIR.")
+        return
+    free = room.f_bavail * room.f_frsize
+    no_files = room.f_files > 0 and room.f_favail == 0
+    found += "no more files can be made in its file system" if no_files else f"{free >> 20} MiB free" if free >> 20 else f"{free >> 10} KiB free"
+    full = no_files or free < wanted
+    yield Finding("cards", "run directory", found, "problem" if full else "ok", remedy if full else "")
 
 
 def _drivers(context: Context) -> Iterator[Finding]:
@@ -157,14 +176,7 @@ def _drivers(context: Context) -> Iterator[Finding]:
         yield Finding("cards", f"driver {driver['name']}", driver["state"], "ok" if driver["used"] else "note")
 
 
-def _devices(context: Context) -> Iterator[Finding]:
-    from ..axruntime import Error
-
-    try:
-        devices = context.list_devices()
-    except Error as error:
-        yield Finding("cards", "devices", str(error), "problem", "See the driver's own diagnosis.")
-        return
+def _devices(devices: list[DeviceInfo]) -> Iterator[Finding]:
     for device in devices:
         yield _device(device)
     if not devices:
@@ -178,14 +190,6 @@ def _device(device: DeviceInfo) -> Finding:
     kind = "virtual, only imitated" if device.virtual else "real"
     use = f"in use by {device.in_use_by}" if device.in_use else "free"
     return Finding("cards", device.name, f"{kind}; {device.subdevice_count} cores; {use}; from {device.origin}")
-
-
-def _free(where: Path) -> str:
-    try:
-        room = os.statvfs(where)
-    except OSError as error:
-        return str(error)
-    return f"{room.f_bavail * room.f_frsize >> 20} MiB free"
 
 
 def _installed(package: str) -> str:

@@ -58,7 +58,7 @@ def described(context: Context, place: int, device: DeviceInfo) -> dict[str, Any
         "usable": not device.not_usable_because,
         "not_usable_because": device.not_usable_because,
         "origin": device.origin,
-        "configuration": context.read_device_configuration(device) if not device.not_usable_because else {},
+        "configuration": configuration(context, device),
         "cores": [{"core": number, **core._asdict()} for number, core in enumerate(device.cores)],
     }
 
@@ -103,10 +103,22 @@ def show(context: Context, listed: list[tuple[int, DeviceInfo]]) -> None:
         out.print("[yellow]virtual[/]: a card that this computer only imitates.")
 
 
+def configuration(context: Context, device: DeviceInfo) -> dict[str, str]:
+    """Its settings; empty where they cannot be read, which is no reason to list nothing."""
+    from ..axruntime import Error
+
+    if device.not_usable_because:
+        return {}
+    try:
+        return context.read_device_configuration(device)
+    except Error:
+        return {}
+
+
 def clock(context: Context, device: DeviceInfo) -> str:
     """The clocks of the cores, shortly."""
-    if device.not_usable_because:
-        return ""
-    settings = context.read_device_configuration(device)
+    settings = configuration(context, device)
+    if not settings:
+        return "" if device.not_usable_because else "?"
     clocks = [settings.get(f"clock_profile_core_{core}", settings.get("clock_profile", "?")) for core in range(device.subdevice_count)]
     return f"{clocks[0]} MHz" if len(set(clocks)) == 1 else "/".join(clocks) + " MHz"
