@@ -43,12 +43,17 @@ std::string place_of(std::string_view text, std::size_t position) {
   return fmt::format("line {}, column {}", line, before.size() - (start == std::string_view::npos ? 0 : start + 1) + 1);
 }
 
+/// The first `most` bytes, whole UTF-8 characters, so that no sentence is as long as what somebody put into a file.
+std::string shortened(std::string text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0U) == 0x80U) --most;
+  return text.substr(0, most) + "...";
+}
+
 std::string shown(const json& value) {
   if (value.is_object()) return "an object";
   if (value.is_array()) return fmt::format("a list of {}", value.size());
-  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 60) + "...";
-  return text;
+  return shortened(value.dump(-1, ' ', true, json::error_handler_t::replace), 60);
 }
 
 }  // namespace
@@ -66,7 +71,7 @@ Expected<json> JsonNode::parse(std::string_view text, const std::string& source)
     const std::string_view how = position >= text.size() ? "ends too early" : "is not JSON";
     return failure(Code::value_error, fmt::format("{} {} at {}; {}", source, how, place_of(text, std::min(position, text.size())), again));
   } catch (const json::exception& error) {  // a number that no type can hold
-    return failure(Code::value_error, fmt::format("{} cannot be read ({}); {}", source, error.what(), again));
+    return failure(Code::value_error, fmt::format("{} cannot be read ({}); {}", source, shortened(error.what(), 120), again));
   }
   if (!document.is_object()) return failure(Code::value_error, fmt::format("{} is {}, but an object is wanted; {}", source, shown(document), again));
   return document;
@@ -123,7 +128,7 @@ Expected<std::vector<JsonNode>> JsonNode::items(std::size_t min, std::size_t max
 Expected<std::vector<std::pair<std::string, JsonNode>>> JsonNode::members(std::size_t max) const {
   if (!value_->is_object() || value_->size() > max) return wrong(fmt::format("an object of at most {} keys", max));
   std::vector<std::pair<std::string, JsonNode>> members;
-  for (const auto& [key, value] : value_->items()) members.emplace_back(key, JsonNode(value, *source_, key_of("'" + key + "'")));
+  for (const auto& [key, value] : value_->items()) members.emplace_back(key, JsonNode(value, *source_, key_of("'" + shortened(key, 60) + "'")));
   return members;
 }
 

@@ -160,6 +160,19 @@ TEST(Package, MustBeJson) {
   EXPECT_NE(error("{\"a\": 1e999}").find("cannot be read"), std::string::npos);
 }
 
+TEST(Package, AMessageIsShortHoweverLongTheNumberOrTheKey) {
+  const auto number = error_of(parse_package({"/p", "{\"a\": " + std::string(100'000, '1') + "e999}", {}, {}}));
+  EXPECT_LT(number.size(), 300U);
+  EXPECT_NE(number.find("cannot be read"), std::string::npos) << number;
+  ExamplePackage example;
+  std::string key = "a";
+  while (key.size() < 100'000) key += "\xc3\xa4";
+  example.json["files"][key] = {{"size", 1}};
+  const auto sentence = error_of(parse(example.json));
+  EXPECT_LT(sentence.size(), 300U);
+  EXPECT_NE(sentence.find("\xc3\xa4...'"), std::string::npos) << sentence << " is cut between characters";
+}
+
 TEST(Package, EveryTruncationIsRefused) {
   const std::string text = ExamplePackage().json.dump();
   for (std::size_t size = 0; size < text.size(); ++size) {
