@@ -26,6 +26,14 @@ std::string takers(const std::vector<CoreCounters>& counters, const std::vector<
   return text.empty() ? "by nobody" : "by " + text;
 }
 
+/// However empty the card is.
+Status never_fits(const DeviceDescription& device, const Demand& demand) {
+  return {Code::runtime_error,
+          fmt::format("the model '{}' wants {} bytes of the memory of {}, which has {} bytes in all: use a device with more memory (of virtual cards "
+                      "the topology's `memory`), or a smaller model",
+                      demand.model, demand.memory_bytes, device.name, device.memory_bytes)};
+}
+
 Status does_not_fit(const DeviceDescription& device, std::uint64_t taken, const std::string& by, const Demand& demand) {
   return {Code::runtime_error,
           fmt::format("the model '{}' wants {} bytes of the memory of {}, which has {} bytes of which {} are taken ({}): release a model instance "
@@ -48,6 +56,7 @@ Expected<std::unique_ptr<CoreLease>> lock_patiently(Reservations& reservations) 
 Expected<std::shared_ptr<CoreMeter>> admit(const DeviceDescription& device, Reservations& reservations, TelemetryPage& page, const Demand& demand) {
   const auto lock = TRY(lock_patiently(reservations));
   if (device.memory_bytes != 0) {
+    if (demand.memory_bytes > device.memory_bytes) return Unexpected(never_fits(device, demand));
     const auto counters = page.read();
     std::uint64_t taken = 0;
     for (const CoreCounters& core : counters) taken += core.memory_bytes;

@@ -147,7 +147,22 @@ TEST_F(VirtualTest, AModelThatIsTooLargeForTheCard) {
   const auto made = cards.device_connect()->load_model_instance(model_of(16, 1, 2 << 20));
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code(), Code::runtime_error);
-  EXPECT_NE(made.error().to_string().find("1048576"), std::string::npos) << made.error().to_string();
+  EXPECT_TRUE(says(made.error(),
+                   "the model 'toy' wants 2097152 bytes of the memory of a, which has 1048576 bytes in all: use a device with more memory (of "
+                   "virtual cards the topology's `memory`), or a smaller model"))
+      << made.error().to_string();
+}
+
+TEST_F(VirtualTest, AModelForWhichOthersLeaveNoRoom) {
+  const Context cards = make("[[board]]\nname = \"a\"\nmemory = \"1 MiB\"\ncompute = \"none\"\n", host);
+  const auto connection = cards.device_connect({}, 2);
+  ASSERT_TRUE(connection);
+  const auto first = connection->load_model_instance(model_of(16, 1, 600'000));
+  ASSERT_TRUE(first);
+  const auto second = connection->load_model_instance(model_of(16, 1, 600'000));
+  ASSERT_FALSE(second);
+  EXPECT_TRUE(says(second.error(), "are taken (by pid")) << second.error().to_string();
+  EXPECT_TRUE(says(second.error(), "release a model instance there, or use another device"));
 }
 
 TEST_F(VirtualTest, ManyInstancesRunAtOnce) {
