@@ -139,7 +139,8 @@ typedef void (*axr_logger_fn)(void* arg, axrLogLevel level, const char* msg);
 
 /**
  * Receives the end of an asynchronous run, on a thread of the library. The place in the queue is free by then, so it may submit again,
- * and the buffers of the run are the caller's again. It must not throw.
+ * or run and block: what was queued before that is run first, but its callbacks come only when this one has returned. The buffers of the
+ * run are the caller's again. It must not throw.
  */
 typedef void (*axr_run_callback_fn)(void* arg, axrResult result);
 

@@ -90,7 +90,7 @@ struct RunOptions {
 };
 
 /// Called once with the end of an asynchronous run, on a thread of the host; the place in the queue is free by then and the buffers
-/// may be used again.
+/// may be used again. It may call everything, `run` too: what was queued before is run first, and called back when this has returned.
 using RunCallback = std::function<void(const Status&)>;
 
 class Connection;

@@ -71,8 +71,7 @@ Expected<AsyncQueue::Frame*> AsyncQueue::take_free() {
 
 void AsyncQueue::free(Frame& frame) {
   free_.push(frame);
-  if (--taken_ != 0 || idle_ == nullptr) return;
-  std::exchange(idle_, nullptr)->open();
+  --taken_;
 }
 
 /// Hands waiting frames to the device while it takes them; one thread at a time, so that they stay in order.
@@ -126,6 +125,7 @@ void AsyncQueue::done(void* argument, const Status& status, const Stamps&) noexc
 void AsyncQueue::end(Frame& frame, const Status& status) {
   frame.status = status;
   ended_.push(frame);
+  finished_one();
   if (std::exchange(delivering_, true)) return;
   host_.run_blocking(make_task([this, alive = frame.alive]() noexcept { deliver(); }));
 }
@@ -178,15 +178,25 @@ void AsyncQueue::drop_waiting(const Status& why) {
   while (Frame* const frame = waiting_.pop()) end(*frame, why);
 }
 
-void AsyncQueue::open_when_idle(Latch& latch) {
+void AsyncQueue::open_when_device_is_done(Latch& latch) {
   const base::MutexLock lock(mutex_);
-  if (taken_ == 0) return latch.open();
-  idle_ = &latch;
+  if (unfinished_.load(std::memory_order_relaxed) == 0) return latch.open();
+  device_is_done_ = &latch;
 }
 
-void AsyncQueue::forget_idle_latch() {
+void AsyncQueue::finished_one() noexcept {
+  if (unfinished_.fetch_sub(1, std::memory_order_relaxed) != 1 || device_is_done_ == nullptr) return;
+  std::exchange(device_is_done_, nullptr)->open();
+}
+
+void AsyncQueue::withdraw() noexcept {
   const base::MutexLock lock(mutex_);
-  idle_ = nullptr;
+  finished_one();
+}
+
+void AsyncQueue::forget_latch() {
+  const base::MutexLock lock(mutex_);
+  device_is_done_ = nullptr;
 }
 
 }  // namespace polymetis::runtime

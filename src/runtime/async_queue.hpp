@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -24,16 +25,20 @@ class AsyncQueue {
   AsyncQueue(device::Instance& instance, const Border& border, std::size_t rows, Host& host, const base::Log& log, Limits limits,
              std::function<void()> left);
 
-  /// Takes a frame. `alive` keeps this queue until the callback has returned, `keep_alive` is kept until the device has let go of the buffers.
-  /// Errors: `pending` full; those of `FrameBuffers::set`.
+  /// Said before the gate lets a frame in, and taken back where `enter` did not follow or failed: so a run that the gate lets in knows of it.
+  void announce() noexcept { unfinished_.fetch_add(1, std::memory_order_relaxed); }
+  void withdraw() noexcept;
+  /// Takes a frame that was announced. `alive` keeps this queue until the callback has returned, `keep_alive` is kept until the device has let go of
+  /// the buffers. Errors: `pending` full; those of `FrameBuffers::set`.
   Status enter(std::span<const Argument> inputs, std::span<const Argument> outputs, RunCallback callback, std::shared_ptr<void> keep_alive,
                std::shared_ptr<void> alive);
   /// Frames that have not reached the device end as `why`.
   void drop_waiting(const Status& why);
-  /// Opens `latch` when nothing is queued or running any more, perhaps at once. One latch at a time.
-  void open_when_idle(Latch& latch);
+  /// Opens `latch` when the device is done with all that was queued, perhaps at once; callbacks may still be to come, as whoever waits may be
+  /// inside one of them. One latch at a time.
+  void open_when_device_is_done(Latch& latch);
   /// Nobody waits with it any more.
-  void forget_idle_latch();
+  void forget_latch();
 
  private:
   struct Frame {
@@ -67,6 +72,7 @@ class AsyncQueue {
   void answer(Frame& frame) noexcept;
   void call(const RunCallback& callback, const Status& status) noexcept;
   void free(Frame& frame) REQUIRES(mutex_);
+  void finished_one() noexcept REQUIRES(mutex_);
 
   // constant
   device::Instance& instance_;
@@ -76,6 +82,8 @@ class AsyncQueue {
   const base::Log& log_;
   const Limits limits_;
   const std::function<void()> left_;
+  // own synchronisation
+  std::atomic<std::size_t> unfinished_{0};  // announced, and not ended by the device
   // guarded
   base::Mutex mutex_;
   std::vector<std::unique_ptr<Frame>> frames_ GUARDED_BY(mutex_);
@@ -84,7 +92,7 @@ class AsyncQueue {
   std::size_t at_device_ GUARDED_BY(mutex_) = 0;
   bool pumping_ GUARDED_BY(mutex_) = false;
   bool delivering_ GUARDED_BY(mutex_) = false;
-  Latch* idle_ GUARDED_BY(mutex_) = nullptr;
+  Latch* device_is_done_ GUARDED_BY(mutex_) = nullptr;
 };
 
 /// Whether this thread is inside a callback of a run: what would wait for a run must not.

@@ -150,6 +150,50 @@ TEST_F(AsyncTest, ABlockingRunWaitsForTheQueuedOnes) {
   EXPECT_EQ(frame.result(), 4);
 }
 
+TEST_F(AsyncTest, ACallbackMayRunWhileOthersAreQueued) {
+  control->plan({}, {Outcome::When::later, 1ms});
+  const ModelInstance instance = load(connect());
+  std::vector<Frame> frames(4);
+  Frame own;
+  Status status(Code::internal_error, "not run");
+  then = [&] {
+    if (results.size() > 1) return;
+    status = own.run(instance, 9);
+    EXPECT_EQ(frames[3].result(), 3) << "the device did what was queued before";
+  };
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(submit(instance, frames[static_cast<std::size_t>(i)], i).ok());
+  host->run_until_idle();
+  EXPECT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ(own.result(), 9);
+  EXPECT_EQ(results, (std::vector<int>{0, 1, 2, 3}));
+}
+
+TEST_F(AsyncTest, ACallbackOnAThreadMayRunWhileOthersAreQueued) {
+  auto asked = options();
+  asked.host = base::ThreadHost::shared();
+  const Context threaded = *Context::create(asked);
+  control->plan({}, {Outcome::When::later, 10us});
+  const ModelInstance instance = *threaded.device_connect()->load_model_instance(model_of());
+  std::vector<Frame> frames(4);
+  Frame own;
+  std::vector<Status> in_callbacks;
+  Latch done;
+  for (Frame& frame : frames) {
+    const auto callback = [&](const Status&) {
+      in_callbacks.push_back(own.run(instance, 9));
+      if (in_callbacks.size() == frames.size()) done.open();
+    };
+    Status status;
+    do {  // a callback's run may be going on
+      status = instance.run_async(frame.inputs(), frame.outputs(), callback);
+    } while (status.code() == Code::invalid_argument);
+    EXPECT_TRUE(status.ok()) << status.to_string();
+  }
+  threaded.host().wait(done, TimePoint::max());
+  for (const Status& status : in_callbacks) EXPECT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ(own.result(), 9);
+}
+
 TEST_F(AsyncTest, QueuedRunsWaitForAPlaceThatAnInterruptedRunStillHas) {
   control->plan({{Outcome::When::never}});
   const ModelInstance instance = load(connect());

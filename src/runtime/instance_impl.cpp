@@ -66,10 +66,10 @@ Status ModelInstance::Impl::run_inside(std::span<const Argument> inputs, std::sp
 }
 
 Status ModelInstance::Impl::wait_for_queued(const RunOptions& options) {
-  Latch idle;
-  queue_.open_when_idle(idle);
-  Status status = runtime::wait_for(host_, idle, options);
-  queue_.forget_idle_latch();
+  Latch device_is_done;
+  queue_.open_when_device_is_done(device_is_done);
+  Status status = runtime::wait_for(host_, device_is_done, options);
+  queue_.forget_latch();
   return status;
 }
 
@@ -85,9 +85,15 @@ Status ModelInstance::Impl::run_async(std::span<const Argument> inputs, std::spa
                                       std::shared_ptr<void> keep_alive) {
   if (made_before_fork()) return runtime::made_before_fork("ModelInstance");
   if (!done) return {Code::invalid_argument, "run_async wants a callback: an empty one was given"};
-  if (const auto entry = gate_.enter_queued(); entry != UseGate::Entry::entered) return refused(entry);
+  queue_.announce();
+  if (const auto entry = gate_.enter_queued(); entry != UseGate::Entry::entered) {
+    queue_.withdraw();
+    return refused(entry);
+  }
   Status status = queue_.enter(inputs, outputs, std::move(done), std::move(keep_alive), shared_from_this());
-  if (!status.ok() && gate_.leave_queued() == UseGate::TakeDown::yes) take_down();
+  if (status.ok()) return status;
+  queue_.withdraw();
+  if (gate_.leave_queued() == UseGate::TakeDown::yes) take_down();
   return status;
 }
 

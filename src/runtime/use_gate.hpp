@@ -29,7 +29,7 @@ class UseGate {
     for (;;) {
       if ((state & released) != 0) return Entry::released;
       if ((state & running) != 0) return Entry::running;
-      if (state_.compare_exchange_weak(state, state + queued, std::memory_order_acquire, std::memory_order_relaxed)) return Entry::entered;
+      if (state_.compare_exchange_weak(state, state + queued, std::memory_order_acq_rel, std::memory_order_relaxed)) return Entry::entered;
     }
   }
   TakeDown leave_queued() noexcept { return leave(queued); }
