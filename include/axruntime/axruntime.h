@@ -186,7 +186,8 @@ AXR_EXPORT const char* axr_last_error_string(const axrObject* object);
 
 /**
  * Forwards messages of `level` and above to `fn` with `arg`, instead of to the function set before. A NULL `fn` forwards none.
- * `arg` stays the caller's and must live until the logger is replaced or the context has ended.
+ * `arg` stays the caller's and must live until the logger is replaced or the context has ended: when that call has returned no thread is
+ * inside `fn` any more, nor will be. It waits for those that are, unless it is made inside a logger; so hold nothing that `fn` waits for.
  * Errors (through axr_last_error): AXR_ERROR_INVALID_ARGUMENT not a context; AXR_ERROR_VALUE_ERROR no such level.
  */
 AXR_EXPORT void axr_set_logger(axrContext* context, axrLogLevel level, axr_logger_fn fn, void* arg);

@@ -178,7 +178,8 @@ class POLYMETIS_API Context {
                                                     const Properties& properties = {}) const;
   /// As `Model::load`, for this context.
   [[nodiscard]] Expected<std::shared_ptr<const Model>> load_model(const std::filesystem::path& path) const;
-  /// Forwards messages of `level` and above; null takes it off.
+  /// Forwards messages of `level` and above; null takes it off, as does `release`. When it returns no thread is inside the logger before:
+  /// it waits for that, unless it is called inside a logger.
   void set_logger(LogLevel level, Logger logger) const;
   /// Sends a message to this context's logger.
   void log(LogLevel level, const std::string& message) const;

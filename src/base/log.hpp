@@ -14,7 +14,7 @@ namespace polymetis::base {
 
 /// Where messages go. Until a logger is set nothing is written: the library never prints.
 ///
-/// Thread-safe: level and logger may change at any time; a message that is on its way may still reach the logger that was replaced.
+/// Thread-safe: level and logger may change at any time.
 class Log {
  public:
   explicit Log(LogLevel level = LogLevel::warning) noexcept : level_(level) {}
@@ -22,7 +22,8 @@ class Log {
   /// Messages below `level` are dropped.
   void set_level(LogLevel level) noexcept { level_.store(level, std::memory_order_relaxed); }
   [[nodiscard]] LogLevel level() const noexcept { return level_.load(std::memory_order_relaxed); }
-  /// An empty function ends logging.
+  /// An empty function ends logging. When it returns no thread is inside the logger before, nor will be: it waits for that, unless this
+  /// thread is inside a logger.
   void set_logger(Logger logger);
 
   /// Whether a message of `level` would be passed on: two loads.
@@ -38,12 +39,22 @@ class Log {
   }
 
  private:
+  struct Receiver {
+    explicit Receiver(Logger function) : logger(std::move(function)) {}
+    const Logger logger;
+    unsigned inside = 0;     // threads; guarded as receiver_ is
+    bool is_orphan = false;  // replaced without a wait: the last that leaves frees it
+  };
+  Receiver* enter() const noexcept;
+  void leave(Receiver* receiver) const noexcept;
+
   // own synchronisation
   std::atomic<LogLevel> level_;
   std::atomic<bool> listening_{false};
   // guarded
   mutable Mutex mutex_;
-  std::shared_ptr<const Logger> logger_ GUARDED_BY(mutex_);
+  mutable CondVar left_;
+  std::unique_ptr<Receiver> receiver_ GUARDED_BY(mutex_);
 };
 
 }  // namespace polymetis::base

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 #include <vector>
+
+#include "polymetis/host.hpp"
 
 namespace polymetis::base {
 namespace {
@@ -36,6 +39,40 @@ TEST(Log, ALoggerMayCallBack) {
   });
   log.write(LogLevel::error, "first");
   EXPECT_EQ(calls, 2);
+}
+
+TEST(Log, AReplacedLoggerIsLeftByAllWhenSetLoggerReturns) {
+  for (int round = 0; round < 20; ++round) {
+    Log log;
+    Latch entered;
+    std::atomic<bool> left{false};
+    log.set_logger([&](LogLevel, const char*) {
+      entered.open();
+      while (log.wants(LogLevel::error)) std::this_thread::yield();  // until it is being replaced
+      for (int i = 0; i < 100; ++i) std::this_thread::yield();
+      left = true;
+    });
+    std::thread writer([&] { log.write(LogLevel::error, "x"); });
+    entered.wait_until(TimePoint::max());
+    log.set_logger({});
+    EXPECT_TRUE(left);
+    writer.join();
+  }
+}
+
+TEST(Log, TwoLoggersMayReplaceThemselvesAtOnce) {
+  Log log;
+  Latch both;
+  std::atomic<int> inside{0};
+  log.set_logger([&](LogLevel, const char*) {
+    if (++inside == 2) both.open();
+    both.wait_until(TimePoint::max());
+    log.set_logger({});
+  });
+  std::thread writer([&] { log.write(LogLevel::error, "x"); });
+  log.write(LogLevel::error, "y");
+  writer.join();
+  EXPECT_EQ(inside, 2);
 }
 
 TEST(Log, WhatALoggerThrowsEndsThere) {
