@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/try.hpp"
 
 namespace polymetis::runtime {
@@ -34,7 +36,14 @@ AsyncQueue::Frame* AsyncQueue::Line::pop() noexcept {
 
 AsyncQueue::AsyncQueue(device::Instance& instance, const Border& border, std::size_t rows, Host& host, const base::Log& log, Limits limits,
                        std::function<void()> left)
-    : instance_(instance), border_(border), rows_(rows), host_(host), log_(log), limits_(limits), left_(std::move(left)) {}
+    : instance_(instance),
+      border_(border),
+      rows_(rows),
+      host_(host),
+      log_(log),
+      limits_(limits),
+      most_at_device_(std::min<std::size_t>(limits.inflight, instance.traits().depth)),
+      left_(std::move(left)) {}
 
 Status AsyncQueue::enter(std::span<const Argument> inputs, std::span<const Argument> outputs, RunCallback callback, std::shared_ptr<void> keep_alive,
                          std::shared_ptr<void> alive) {
@@ -59,9 +68,9 @@ Expected<AsyncQueue::Frame*> AsyncQueue::take_free() {
   const base::MutexLock lock(mutex_);
   if (taken_ == limits_.inflight + limits_.pending) {
     return failure(Code::pending,
-                   fmt::format("run_async: the queue is full ({} at the device and {} waiting, as max_inflight and max_pending say): wait "
-                               "for a callback",
-                               limits_.inflight, limits_.pending));
+                   fmt::format("run_async: the queue is full: {} frames are in it, as max_inflight ({}) and max_pending ({}) say: wait for a "
+                               "callback, or load with larger numbers",
+                               taken_, limits_.inflight, limits_.pending));
   }
   Frame* frame = free_.pop();
   if (frame == nullptr) frame = frames_.emplace_back(std::make_unique<Frame>(*this, border_)).get();
@@ -79,7 +88,7 @@ void AsyncQueue::pump() noexcept {
   base::MutexLock lock(mutex_);
   if (pumping_) return;
   pumping_ = true;
-  while (at_device_ < limits_.inflight) {
+  while (at_device_ < most_at_device_) {
     Frame* const frame = waiting_.pop();
     if (frame == nullptr) break;
     ++at_device_;

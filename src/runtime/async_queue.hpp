@@ -17,6 +17,7 @@ namespace polymetis::runtime {
 /// Thread-safe. Frames' memory is allocated once.
 class AsyncQueue {
  public:
+  /// What was asked for. The device may take fewer at once; then more wait.
   struct Limits {
     std::size_t inflight = 0;
     std::size_t pending = 0;
@@ -81,6 +82,7 @@ class AsyncQueue {
   Host& host_;
   const base::Log& log_;
   const Limits limits_;
+  const std::size_t most_at_device_;
   const std::function<void()> left_;
   // own synchronisation
   std::atomic<std::size_t> unfinished_{0};  // announced, and not ended by the device

@@ -46,6 +46,17 @@ TEST_F(AsyncTest, AFullQueueIsPending) {
   EXPECT_EQ(results.size(), 4U);
 }
 
+TEST_F(AsyncTest, AQueueHoldsWhatWasAskedForWhateverTheDeviceTakes) {
+  control->plan({}, {Outcome::When::later, 1ms});
+  const ModelInstance instance = load(connect(), {{"max_inflight", "4"}, {"max_pending", "2"}});
+  std::vector<Frame> frames(7);
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_TRUE(submit(instance, frames[i], 1).ok()) << i;
+  const Status full = submit(instance, frames[6], 1);
+  EXPECT_EQ(full.code(), Code::pending);
+  EXPECT_TRUE(says(full, "6 frames are in it, as max_inflight (4) and max_pending (2) say")) << full.to_string();
+  host->run_until_idle();
+}
+
 TEST_F(AsyncTest, InTheCallbackThePlaceIsFree) {
   control->plan({}, {Outcome::When::later, 1ms});
   const ModelInstance instance = load(connect(), {{"max_inflight", "1"}, {"max_pending", "0"}});

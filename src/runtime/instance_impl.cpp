@@ -13,10 +13,6 @@ namespace {
 
 constexpr Duration longest_release_wait = std::chrono::seconds(5);
 
-runtime::AsyncQueue::Limits limits_of(const runtime::LoadSettings& settings, const device::Instance& instance) {
-  return {std::min<std::size_t>(settings.max_inflight, instance.traits().depth), settings.max_pending};
-}
-
 }  // namespace
 
 ModelInstance::Impl::Impl(Parts parts)
@@ -24,7 +20,7 @@ ModelInstance::Impl::Impl(Parts parts)
       host_(*parts_.connection->context->host),
       log_(*parts_.connection->context->log),
       hang_floor_(parts_.instance->traits().hang_floor),
-      queue_(*parts_.instance, parts_.border, parts_.rows, host_, log_, limits_of(parts_.settings, *parts_.instance),
+      queue_(*parts_.instance, parts_.border, parts_.rows, host_, log_, {parts_.settings.max_inflight, parts_.settings.max_pending},
              [this] {
                if (gate_.leave_queued() == UseGate::TakeDown::yes) take_down();
              }),
