@@ -35,7 +35,7 @@ AsyncQueue::Frame* AsyncQueue::Line::pop() noexcept {
 }
 
 AsyncQueue::AsyncQueue(device::Instance& instance, const Border& border, std::size_t rows, Host& host, const base::Log& log, Limits limits,
-                       std::function<void()> left)
+                       Listeners listeners)
     : instance_(instance),
       border_(border),
       rows_(rows),
@@ -43,7 +43,7 @@ AsyncQueue::AsyncQueue(device::Instance& instance, const Border& border, std::si
       log_(log),
       limits_(limits),
       most_at_device_(std::min<std::size_t>(limits.inflight, instance.traits().depth)),
-      left_(std::move(left)) {}
+      listeners_(std::move(listeners)) {}
 
 Status AsyncQueue::enter(std::span<const Argument> inputs, std::span<const Argument> outputs, RunCallback callback, std::shared_ptr<void> keep_alive,
                          std::shared_ptr<void> alive) {
@@ -118,8 +118,9 @@ void AsyncQueue::try_again_soon(const Frame& frame) {
   host_.call_at(host_.now() + before_trying_again, make_task([this, alive = frame.alive]() noexcept { pump(); }));
 }
 
-void AsyncQueue::done(void* argument, const Status& status, const Stamps&) noexcept {
+void AsyncQueue::done(void* argument, const Status& status, const Stamps& stamps) noexcept {
   auto& frame = *static_cast<Frame*>(argument);
+  frame.stamps = stamps;
   AsyncQueue& queue = *frame.queue;
   const std::shared_ptr<void> alive = frame.alive;
   {
@@ -158,6 +159,7 @@ void AsyncQueue::deliver() noexcept {
 void AsyncQueue::answer(Frame& frame) noexcept {
   const RunCallback callback = std::exchange(frame.callback, nullptr);
   const Status status = std::exchange(frame.status, {});
+  const Stamps stamps = frame.stamps;
   const std::shared_ptr<void> alive = std::move(frame.alive);
   frame.keep_alive.reset();
   frame.buffers.let_go();
@@ -166,13 +168,14 @@ void AsyncQueue::answer(Frame& frame) noexcept {
     free(frame);
   }
   pump();
-  call(callback, status);
-  left_();
+  call(callback, status, stamps);
+  listeners_.left();
 }
 
-void AsyncQueue::call(const RunCallback& callback, const Status& status) noexcept {
+void AsyncQueue::call(const RunCallback& callback, const Status& status, const Stamps& stamps) noexcept {
   ++callbacks_on_stack;
   try {
+    if (listeners_.succeeded && status.ok()) listeners_.succeeded(stamps);
     callback(status);
   } catch (const std::exception& error) {
     log_.format(LogLevel::error, "a callback of run_async threw, which it must not: {}", error.what());

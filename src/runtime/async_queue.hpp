@@ -22,9 +22,13 @@ class AsyncQueue {
     std::size_t inflight = 0;
     std::size_t pending = 0;
   };
-  /// `left` is called after each frame's callback has returned.
+  /// What the instance is told. `succeeded` (may be empty) comes before the callback of a frame that ended well, `left` after each callback.
+  struct Listeners {
+    std::function<void(const Stamps&)> succeeded;
+    std::function<void()> left;
+  };
   AsyncQueue(device::Instance& instance, const Border& border, std::size_t rows, Host& host, const base::Log& log, Limits limits,
-             std::function<void()> left);
+             Listeners listeners);
 
   /// Said before the gate lets a frame in, and taken back where `enter` did not follow or failed: so a run that the gate lets in knows of it.
   void announce() noexcept { unfinished_.fetch_add(1, std::memory_order_relaxed); }
@@ -49,6 +53,7 @@ class AsyncQueue {
     RunCallback callback;
     std::shared_ptr<void> keep_alive, alive;
     Status status;
+    Stamps stamps;
     Frame* next = nullptr;
   };
   /// First in, first out. Thread-bound.
@@ -71,7 +76,7 @@ class AsyncQueue {
   void end(Frame& frame, const Status& status) REQUIRES(mutex_);
   void deliver() noexcept;
   void answer(Frame& frame) noexcept;
-  void call(const RunCallback& callback, const Status& status) noexcept;
+  void call(const RunCallback& callback, const Status& status, const Stamps& stamps) noexcept;
   void free(Frame& frame) REQUIRES(mutex_);
   void finished_one() noexcept REQUIRES(mutex_);
 
@@ -83,7 +88,7 @@ class AsyncQueue {
   const base::Log& log_;
   const Limits limits_;
   const std::size_t most_at_device_;
-  const std::function<void()> left_;
+  const Listeners listeners_;
   // own synchronisation
   std::atomic<std::size_t> unfinished_{0};  // announced, and not ended by the device
   // guarded

@@ -57,6 +57,17 @@ TEST_F(AsyncTest, AQueueHoldsWhatWasAskedForWhateverTheDeviceTakes) {
   host->run_until_idle();
 }
 
+TEST_F(AsyncTest, HostProfilingTellsOfEachFrame) {
+  std::vector<std::string> messages;
+  context.set_logger(LogLevel::debug, [&](LogLevel, const char* message) { messages.emplace_back(message); });
+  control->plan({{}, {Outcome::When::inside, 0ns, Status(Code::runtime_error, "failed")}}, {});
+  const ModelInstance instance = load(connect(), {{"host_profiling", "1"}});
+  std::vector<Frame> frames(3);
+  for (Frame& frame : frames) EXPECT_TRUE(submit(instance, frame, 1).ok());
+  host->run_until_idle();
+  EXPECT_EQ(std::count_if(messages.begin(), messages.end(), [](const auto& text) { return text.find("profile of 'toy'") == 0; }), 2);
+}
+
 TEST_F(AsyncTest, InTheCallbackThePlaceIsFree) {
   control->plan({}, {Outcome::When::later, 1ms});
   const ModelInstance instance = load(connect(), {{"max_inflight", "1"}, {"max_pending", "0"}});

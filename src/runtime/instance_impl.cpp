@@ -21,9 +21,10 @@ ModelInstance::Impl::Impl(Parts parts)
       log_(*parts_.connection->context->log),
       hang_floor_(parts_.instance->traits().hang_floor),
       queue_(*parts_.instance, parts_.border, parts_.rows, host_, log_, {parts_.settings.max_inflight, parts_.settings.max_pending},
-             [this] {
-               if (gate_.leave_queued() == UseGate::TakeDown::yes) take_down();
-             }),
+             {parts_.settings.host_profiling ? [this](const Stamps& stamps) { report(stamps); } : std::function<void(const Stamps&)>(),
+              [this] {
+                if (gate_.leave_queued() == UseGate::TakeDown::yes) take_down();
+              }}),
       blocking_(parts_.border, parts_.rows, host_) {
   if (parts_.settings.double_buffer) double_buffer_.emplace(parts_.border, parts_.rows, host_);
 }
