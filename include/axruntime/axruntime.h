@@ -166,7 +166,8 @@ AXR_EXPORT const char* axr_error_string(axrResult result);
 AXR_EXPORT axrContext* axr_create_context(void);
 
 /**
- * Ends an object and all that it owns, at once and from any thread; a run that is going on ends first, by itself.
+ * Ends an object and all that it owns, from any thread. It waits for the runs that are going on, for all of them together 5 s at most (less
+ * where the device is known to answer sooner), and not inside a callback of a run; the cores of a longer run are freed when that ends.
  * Required for contexts only, and for an instance before another model takes its cores. NULL is ignored.
  * Errors: AXR_ERROR_INVALID_ARGUMENT (through axr_last_error) a handle that has ended already; nothing else happens.
  */

@@ -20,8 +20,9 @@
 /// The axruntime object tree: a Context owns Connections and Models, a Connection owns ModelInstances.
 ///
 /// Each class is a handle: copies name the same object, the last one gone releases it, a child keeps its parent alive. `release()`
-/// does it now, for the children too, from any thread and in any order; it waits for a run that is going on, but neither inside its callback nor
-/// longer than the driver's hang floor: cores of a run that is stuck are freed when it ends. After a release every call
+/// does it now, for the children too, from any thread and in any order. It waits for the runs that are going on, for all of them together not
+/// longer than the longest hang floor of their instances (`InstanceTraits`) and 5 s at most; inside a run's callback it does not wait. Cores of
+/// a run that is longer are freed when it ends. A second release waits as the first does, until the same time. After a release every call
 /// is an `invalid_argument` that says so, and after a fork every call in the child is one that says "made before fork".
 /// All are thread-safe; one ModelInstance runs one frame at a time.
 namespace polymetis {

@@ -55,7 +55,7 @@ class Context(Object):
 
     def release(self) -> None:
         """
-        Releases it with all its connections, instances and models; a run that is going on ends first. Again does nothing.
+        Releases it with all its connections, instances and models. Waits for runs that are going on, 5 s at most for all. Again: likewise.
         """
 
     def list_devices(self) -> list[polymetis._device.DeviceInfo]:
@@ -189,7 +189,7 @@ class Connection(Object):
 
     def release(self) -> None:
         """
-        Releases its instances and frees the cores; a run that is going on ends first. Again does nothing.
+        Releases its instances and frees the cores. Waits for runs that are going on, 5 s at most for all. Again: likewise.
         """
 
     def load_model_instance(self, model: Model, **kwargs: polymetis._types.Property) -> ModelInstance:
@@ -229,7 +229,7 @@ class ModelInstance(Object):
 
     def release(self) -> None:
         """
-        Takes the model off its cores; a run that is going on ends first. Again does nothing.
+        Takes the model off its cores. Waits for runs that are going on, 5 s at most for all. Again: likewise.
         """
 
     def inputs(self) -> list[polymetis._tensor.TensorInfo]:

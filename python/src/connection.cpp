@@ -60,7 +60,8 @@ void bind_connection(nb::module_& module) {
       "context", [](const PyConnection& self) { return self.context; }, nb::sig("def context(self) -> Context"), "The context it was made by.");
   bound.def_prop_ro("device", &device, nb::sig("def device(self) -> polymetis._device.DeviceInfo"), "The device, as it is now.");
   bound.def_prop_ro("cores", &cores, nb::sig("def cores(self) -> tuple[int, ...]"), "The numbers of the reserved cores, consecutive.");
-  bound.def("release", &release, "Releases its instances and frees the cores; a run that is going on ends first. Again does nothing.");
+  bound.def("release", &release,
+            "Releases its instances and frees the cores. Waits for runs that are going on, 5 s at most for all. Again: likewise.");
   bound.def("load_model_instance", &load_instance, "model"_a, "keywords"_a,
             nb::sig("def load_model_instance(self, model: Model, **kwargs: polymetis._types.Property) -> ModelInstance"),
             "Loads a model on free cores of this connection; several instances may share a connection.\n\n"

@@ -156,7 +156,7 @@ void bind_context(nb::module_& module) {
   bind_with(bound);
   bound.def_prop_ro("context", [](nb::object self) { return self; }, nb::sig("def context(self) -> Context"), "Itself.");
   bound.def("release", &release,
-            "Releases it with all its connections, instances and models; a run that is going on ends first. Again does nothing.");
+            "Releases it with all its connections, instances and models. Waits for runs that are going on, 5 s at most for all. Again: likewise.");
   bound.def("list_devices", &devices, nb::sig("def list_devices(self) -> list[polymetis._device.DeviceInfo]"),
             "What devices there are now, in a fixed order, with who uses them; wakes none of them.\n\nRaises ConnectionError where a driver "
             "cannot be asked.");

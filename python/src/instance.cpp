@@ -118,7 +118,7 @@ void bind_instance(nb::module_& module) {
       "connection", [](const PyInstance& self) { return self.connection; }, nb::sig("def connection(self) -> Connection"),
       "The connection it was made by.");
   bound.def_prop_ro("model", [](const PyInstance& self) { return self.model; }, nb::sig("def model(self) -> Model"), "The model it was made from.");
-  bound.def("release", &release, "Takes the model off its cores; a run that is going on ends first. Again does nothing.");
+  bound.def("release", &release, "Takes the model off its cores. Waits for runs that are going on, 5 s at most for all. Again: likewise.");
   bound.def(
       "inputs", [](const PyInstance& self) { return tensors(self, &ModelInstance::inputs); },
       nb::sig("def inputs(self) -> list[polymetis._tensor.TensorInfo]"),

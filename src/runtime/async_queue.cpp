@@ -5,16 +5,14 @@
 #include <algorithm>
 
 #include "base/try.hpp"
+#include "runtime/waiting.hpp"
 
 namespace polymetis::runtime {
 namespace {
 
 constexpr auto before_trying_again = std::chrono::milliseconds(1);
-thread_local unsigned callbacks_on_stack = 0;
 
 }  // namespace
-
-bool inside_run_callback() noexcept { return callbacks_on_stack != 0; }
 
 void AsyncQueue::Line::push(Frame& frame) noexcept {
   frame.next = nullptr;
@@ -173,16 +171,18 @@ void AsyncQueue::answer(Frame& frame) noexcept {
 }
 
 void AsyncQueue::call(const RunCallback& callback, const Status& status, const Stamps& stamps) noexcept {
-  ++callbacks_on_stack;
+  const InsideRun inside;
   try {
     if (listeners_.succeeded && status.ok()) listeners_.succeeded(stamps);
+  } catch (const std::exception&) {  // no memory for a message: the callback is called all the same
+  }
+  try {
     callback(status);
   } catch (const std::exception& error) {
     log_.format(LogLevel::error, "a callback of run_async threw, which it must not: {}", error.what());
   } catch (...) {
     log_.write(LogLevel::error, "a callback of run_async threw, which it must not");
   }
-  --callbacks_on_stack;
 }
 
 void AsyncQueue::drop_waiting(const Status& why) {

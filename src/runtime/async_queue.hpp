@@ -102,7 +102,4 @@ class AsyncQueue {
   Latch* device_is_done_ GUARDED_BY(mutex_) = nullptr;
 };
 
-/// Whether this thread is inside a callback of a run: what would wait for a run must not.
-bool inside_run_callback() noexcept;
-
 }  // namespace polymetis::runtime

@@ -150,6 +150,54 @@ TEST_F(AsyncTest, ReleaseFromWithinACallback) {
   EXPECT_EQ(control->unloaded, 1U);
 }
 
+TEST_F(AsyncTest, ASecondReleaseWaitsAsTheFirstDoes) {
+  control->traits.depth = 2;
+  control->plan({{Outcome::When::later, 1ms}, {Outcome::When::later, 5ms}});
+  Connection connection = connect(4);
+  const ModelInstance instance = load(connection);
+  std::vector<Frame> frames(2);
+  const TimePoint began = host->now();
+  then = [&] { connection.release(); };
+  for (Frame& frame : frames) EXPECT_TRUE(submit(instance, frame, 1).ok());
+  host->run_until(began + 2ms);
+  EXPECT_EQ(results.size(), 1U);
+  EXPECT_TRUE(connection.released());
+  connection.release();
+  EXPECT_EQ(host->now(), began + 5ms);
+  EXPECT_TRUE(context.device_connect(std::size_t{0}, 4)) << "the cores are free";
+}
+
+TEST_F(AsyncTest, AReleaseHasOneTimeLimitForAllThatItReleases) {
+  control->traits.hang_floor = 30s;
+  control->plan({}, {Outcome::When::never});
+  std::vector<Frame> frames(4);
+  Connection connection = connect(4);
+  std::vector<ModelInstance> instances;
+  for (Frame& frame : frames) EXPECT_TRUE(submit(instances.emplace_back(load(connection)), frame, 1).ok());
+  const TimePoint began = host->now();
+  context.release();
+  connection.release();
+  for (ModelInstance& instance : instances) instance.release();
+  EXPECT_EQ(host->now() - began, 5s);
+  Context other = make_context();
+  EXPECT_EQ(other.device_connect(std::size_t{0}).error().code(), Code::device_in_use) << "until the runs end";
+  while (control->end_held()) {
+  }
+  host->run_until_idle();
+  EXPECT_TRUE(other.device_connect(std::size_t{0}, 4));
+}
+
+TEST_F(AsyncTest, AReleaseWaitsUntilTheDeviceLetsGoOfWhatWasInterrupted) {
+  control->plan({{Outcome::When::later, 70ms}});
+  Connection connection = connect(4);
+  ModelInstance instance = load(connection);
+  Frame frame;
+  EXPECT_FALSE(frame.run(instance, 1, {.interrupted = [](void*) { return true; }}).ok());
+  instance = {};
+  connection.release();
+  EXPECT_TRUE(context.device_connect(std::size_t{0}, 4)) << "the cores are free";
+}
+
 TEST_F(AsyncTest, HandlesMayGoBeforeTheAnswer) {
   control->plan({}, {Outcome::When::later, 5ms});
   Frame frame;

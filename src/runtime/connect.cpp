@@ -8,6 +8,7 @@
 #include "runtime/impl.hpp"
 #include "runtime/instance_impl.hpp"
 #include "runtime/settings.hpp"
+#include "runtime/waiting.hpp"
 
 namespace polymetis {
 
@@ -96,19 +97,30 @@ Expected<std::shared_ptr<ConnectionParts>> Connection::Impl::parts() {
   return parts_now;
 }
 
-bool Connection::Impl::begin_release() noexcept {
-  if (!life.release()) return false;
-  releasing = instances.close();
-  std::erase_if(releasing, [](const auto& instance) { return !instance->begin_release(); });
-  return true;
+bool Connection::Impl::add(const std::shared_ptr<ModelInstance::Impl>& instance) {
+  const base::MutexLock lock(mutex);
+  patience = std::max(patience, instance->patience());
+  return instances.add(instance);
+}
+
+void Connection::Impl::begin_release(TimePoint now) noexcept {
+  if (life.made_before_fork()) return;
+  release_start.first(now);
+  life.release();
+  for (const auto& instance : instances.close()) instance->begin_release(now);
 }
 
 void Connection::Impl::end_release() noexcept {
-  for (const auto& instance : releasing) instance->end_release();
-  releasing.clear();
+  if (life.made_before_fork()) return;
+  TimePoint deadline = release_start.first(context->host->now());
   std::shared_ptr<ConnectionParts> last;  // let go of with no lock held: it may close the device
-  const base::MutexLock lock(mutex);
-  last.swap(parts_now);
+  {
+    const base::MutexLock lock(mutex);
+    last.swap(parts_now);
+    deadline += patience;
+  }
+  last.reset();
+  if (!cores_free->is_open() && !runtime::is_inside_run()) context->host->wait(*cores_free, deadline);
 }
 
 Expected<DeviceInfo> Connection::device() const {
@@ -133,7 +145,9 @@ Context Connection::context() const { return impl_ ? Context(impl_->context) : C
 bool Connection::released() const noexcept { return impl_ == nullptr || impl_->life.released(); }
 
 void Connection::release() noexcept {
-  if (impl_ && impl_->begin_release()) impl_->end_release();
+  if (!impl_) return;
+  impl_->begin_release(impl_->context->host->now());
+  impl_->end_release();
 }
 
 }  // namespace polymetis

@@ -30,9 +30,11 @@ Context::Impl::~Impl() {
 }
 
 void Context::Impl::release() noexcept {
-  if (!life.release()) return;
-  auto children = connections.close();
-  std::erase_if(children, [](const auto& child) { return !child->begin_release(); });
+  if (life.made_before_fork()) return;
+  life.release();
+  const TimePoint began = release_start.first(host->now());
+  const auto children = connections.close();
+  for (const auto& child : children) child->begin_release(began);
   for (const auto& child : children) child->end_release();
   devices->close();
   log->set_logger(nullptr);

@@ -44,7 +44,7 @@ TEST_F(DoubleBufferTest, AFailureBelongsToItsFrame) {
   EXPECT_EQ(frame.result(), 3);
 }
 
-TEST_F(DoubleBufferTest, ReleasedWithFramesInside) {
+TEST_F(DoubleBufferTest, AReleaseWaitsForTheFramesInside) {
   control->traits.depth = 2;
   control->plan({}, {Outcome::When::later, 5ms});
   ModelInstance instance = load(connect(), {{"double_buffer", "1"}});
@@ -52,8 +52,6 @@ TEST_F(DoubleBufferTest, ReleasedWithFramesInside) {
   EXPECT_TRUE(frame.run(instance, 1).ok());
   EXPECT_TRUE(frame.run(instance, 2).ok());
   instance.release();
-  EXPECT_EQ(control->unloaded, 0U);
-  host->run_until_idle();
   EXPECT_EQ(control->unloaded, 1U);
 }
 

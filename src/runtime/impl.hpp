@@ -6,6 +6,7 @@
 #include "polymetis/context.hpp"
 #include "runtime/children.hpp"
 #include "runtime/core_allocator.hpp"
+#include "runtime/departure.hpp"
 #include "runtime/devices.hpp"
 #include "runtime/life.hpp"
 
@@ -22,6 +23,7 @@ struct ConnectionParts {
   ConnectionParts(ListedDevice listed_device, std::shared_ptr<OpenDevice> open_device, std::shared_ptr<device::CoreLease> core_lease)
       : listed(std::move(listed_device)), device(std::move(open_device)), lease(std::move(core_lease)), free_cores(lease->cores()) {}
 
+  const Departure gone;
   const ListedDevice listed;
   const std::shared_ptr<OpenDevice> device;
   const std::shared_ptr<device::CoreLease> lease;
@@ -40,6 +42,7 @@ struct Context::Impl {
   void release() noexcept;
 
   runtime::Life life{"Context"};
+  runtime::ReleaseStart release_start;
   std::shared_ptr<Host> host;
   const std::shared_ptr<base::Log> log;
   std::shared_ptr<runtime::Devices> devices;
@@ -48,20 +51,25 @@ struct Context::Impl {
 
 struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
   Impl(std::shared_ptr<Context::Impl> context_, std::shared_ptr<runtime::ConnectionParts> parts_)
-      : context(std::move(context_)), parts_now(std::move(parts_)) {}
+      : context(std::move(context_)), cores_free(parts_->gone.latch()), parts_now(std::move(parts_)) {}
 
   /// Those that it holds now. Errors: released, made before fork.
   [[nodiscard]] Expected<std::shared_ptr<runtime::ConnectionParts>> parts();
-  /// Its instances take no new run from here on. True for the first caller, who then calls `end_release`.
-  bool begin_release() noexcept;
-  /// Waits for the runs of its instances, not longer than each of them says; then the cores are free.
+  /// False: it is being released, and has not taken the instance.
+  bool add(const std::shared_ptr<ModelInstance::Impl>& instance);
+  /// Its instances take no new run from here on. `end_release` follows, each as often as somebody releases.
+  void begin_release(TimePoint now) noexcept;
+  /// Waits until the cores are free, which those of a run that is going on are when it ends; but neither inside a run nor longer than the
+  /// most patient of its instances would, counted from the first release.
   void end_release() noexcept;
 
   runtime::Life life{"Connection"};
+  runtime::ReleaseStart release_start;
   const std::shared_ptr<Context::Impl> context;
+  const std::shared_ptr<Latch> cores_free;
   runtime::Children<ModelInstance::Impl> instances;
-  std::vector<std::shared_ptr<ModelInstance::Impl>> releasing;  // owned by whoever released
   base::Mutex mutex;
+  Duration patience GUARDED_BY(mutex){};
   std::shared_ptr<runtime::ConnectionParts> parts_now GUARDED_BY(mutex);
 };
 

@@ -1,7 +1,5 @@
 #include "runtime/instance_impl.hpp"
 
-#include <algorithm>
-
 #include "base/try.hpp"
 #include "runtime/waiting.hpp"
 
@@ -9,17 +7,13 @@ namespace polymetis {
 
 using runtime::UseGate;
 
-namespace {
-
-constexpr Duration longest_release_wait = std::chrono::seconds(5);
-
-}  // namespace
+namespace {}  // namespace
 
 ModelInstance::Impl::Impl(Parts parts)
     : parts_(std::move(parts)),
       host_(*parts_.connection->context->host),
       log_(*parts_.connection->context->log),
-      hang_floor_(parts_.instance->traits().hang_floor),
+      patience_(runtime::release_patience(parts_.instance->traits().hang_floor)),
       queue_(*parts_.instance, parts_.border, parts_.rows, host_, log_, {parts_.settings.max_inflight, parts_.settings.max_pending},
              {parts_.settings.host_profiling ? [this](const Stamps& stamps) { report(stamps); } : std::function<void(const Stamps&)>(),
               [this] {
@@ -29,9 +23,7 @@ ModelInstance::Impl::Impl(Parts parts)
   if (parts_.settings.double_buffer) double_buffer_.emplace(parts_.border, parts_.rows, host_);
 }
 
-ModelInstance::Impl::~Impl() {
-  if (begin_release()) end_release();
-}
+ModelInstance::Impl::~Impl() { begin_release(host_.now()); }
 
 Status ModelInstance::Impl::check() const {
   if (made_before_fork()) return runtime::made_before_fork("ModelInstance");
@@ -47,9 +39,8 @@ Status ModelInstance::Impl::refused(UseGate::Entry entry) const {
 Status ModelInstance::Impl::run(std::span<const Argument> inputs, std::span<const Argument> outputs, const RunOptions& options) {
   if (made_before_fork()) return runtime::made_before_fork("ModelInstance");
   if (const auto entry = gate_.enter_run(); entry != UseGate::Entry::entered) return refused(entry);
-  runner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  const runtime::InsideRun inside;
   Status status = run_inside(inputs, outputs, options);
-  runner_.store({}, std::memory_order_relaxed);
   if (gate_.leave_run() == UseGate::TakeDown::yes) take_down();
   return status;
 }
@@ -94,22 +85,19 @@ Status ModelInstance::Impl::run_async(std::span<const Argument> inputs, std::spa
   return status;
 }
 
-bool ModelInstance::Impl::begin_release() noexcept {
-  if (made_before_fork()) return false;
+void ModelInstance::Impl::begin_release(TimePoint now) noexcept {
+  if (made_before_fork()) return;
+  release_start_.first(now);
   const auto release = gate_.release();
   if (release == UseGate::Release::idle) take_down();
   if (release == UseGate::Release::in_use) queue_.drop_waiting(runtime::was_released("ModelInstance"));
-  return release != UseGate::Release::again;
 }
 
 void ModelInstance::Impl::end_release() noexcept {
-  if (taken_down_.is_open() || runtime::inside_run_callback() || runner_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return;
-  host_.wait(taken_down_, host_.now() + std::min(hang_floor_, longest_release_wait));
+  if (made_before_fork() || parts_.cores_free->is_open() || runtime::is_inside_run()) return;
+  host_.wait(*parts_.cores_free, release_start_.first(host_.now()) + patience_);
 }
 
-void ModelInstance::Impl::take_down() noexcept {
-  parts_.instance.reset();
-  taken_down_.open();
-}
+void ModelInstance::Impl::take_down() noexcept { parts_.instance.reset(); }
 
 }  // namespace polymetis

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <optional>
-#include <thread>
 
 #include "runtime/async_queue.hpp"
 #include "runtime/blocking_run.hpp"
@@ -23,6 +21,7 @@ struct ModelInstance::Impl : std::enable_shared_from_this<ModelInstance::Impl> {
     std::size_t rows = 1;
     std::unique_ptr<device::Instance> instance;  // until it is taken down
     std::string device_name;
+    std::shared_ptr<Latch> cores_free;  // when the driver's instance is gone and its cores are the connection's again
   };
   explicit Impl(Parts parts);
   ~Impl();
@@ -34,11 +33,13 @@ struct ModelInstance::Impl : std::enable_shared_from_this<ModelInstance::Impl> {
   [[nodiscard]] bool made_before_fork() const noexcept { return generation_ != base::fork_generation(); }
   [[nodiscard]] bool released() const noexcept { return gate_.is_released(); }
 
-  /// No new run is taken from here on. True for the first caller, who then calls `end_release`.
-  bool begin_release() noexcept;
-  /// Waits for the runs that are going on, but neither inside one of them nor longer than the driver's hang floor: then they free what they
-  /// hold when they end.
+  /// No new run is taken from here on. `end_release` follows, each as often as somebody releases.
+  void begin_release(TimePoint now) noexcept;
+  /// Waits for the runs that are going on, but neither inside one nor longer than `patience`, counted from the first release: then they free
+  /// what they hold when they end.
   void end_release() noexcept;
+
+  [[nodiscard]] Duration patience() const noexcept { return patience_; }
 
   [[nodiscard]] const runtime::Border& border() const noexcept { return parts_.border; }
   [[nodiscard]] const std::shared_ptr<Connection::Impl>& connection() const noexcept { return parts_.connection; }
@@ -55,11 +56,10 @@ struct ModelInstance::Impl : std::enable_shared_from_this<ModelInstance::Impl> {
   Host& host_;
   const base::Log& log_;
   const std::uint64_t generation_ = base::fork_generation();
-  const Duration hang_floor_;
+  const Duration patience_;
   // own synchronisation
   runtime::UseGate gate_;
-  std::atomic<std::thread::id> runner_{};  // the thread of the blocking run that is going on
-  Latch taken_down_;
+  runtime::ReleaseStart release_start_;
   runtime::AsyncQueue queue_;
   // owned by whoever runs
   runtime::BlockingRun blocking_;

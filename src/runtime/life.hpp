@@ -5,10 +5,12 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <utility>
 
 #include "base/fork.hpp"
 #include "base/try.hpp"
+#include "polymetis/host.hpp"
 #include "polymetis/status.hpp"
 
 namespace polymetis::runtime {
@@ -36,13 +38,28 @@ class Life {
   }
   [[nodiscard]] bool made_before_fork() const noexcept { return generation_ != base::fork_generation(); }
   [[nodiscard]] bool released() const noexcept { return released_.load(std::memory_order_acquire); }
-  /// True for the first caller, who then releases what the object holds.
-  bool release() noexcept { return !made_before_fork() && !released_.exchange(true, std::memory_order_acq_rel); }
+  void release() noexcept { released_.store(true, std::memory_order_release); }
 
  private:
   const char* const noun_;
   const std::uint64_t generation_;
   std::atomic<bool> released_{false};
+};
+
+/// When the first release of an object began, on the host's clock: its time limit counts from there however often and from how many
+/// threads it is released. Thread-safe.
+class ReleaseStart {
+ public:
+  /// That time; `now` where nobody has released it yet.
+  TimePoint first(TimePoint now) noexcept {
+    Duration::rep before = none;
+    const Duration::rep then = now.time_since_epoch().count();
+    return began_.compare_exchange_strong(before, then, std::memory_order_relaxed) ? now : TimePoint(Duration(before));
+  }
+
+ private:
+  static constexpr Duration::rep none = std::numeric_limits<Duration::rep>::min();
+  std::atomic<Duration::rep> began_{none};
 };
 
 /// Frees nothing of `value` in a forked child: threads and devices that its destructor would meet are the parent's.

@@ -21,6 +21,7 @@ struct CoresTaken {
   CoresTaken(const CoresTaken&) = delete;
   CoresTaken& operator=(const CoresTaken&) = delete;
 
+  const runtime::Departure gone;
   const std::shared_ptr<ConnectionParts> parts;
   const CoreRange cores;
 };
@@ -77,8 +78,9 @@ Expected<ModelInstance> Connection::load_model_instance(const std::shared_ptr<co
       return Unexpected(instance.error());
     }
     auto loaded = std::make_shared<ModelInstance::Impl>(ModelInstance::Impl::Parts{impl_, model, settings, border_of(*model, rows, settings), rows,
-                                                                                   *std::move(instance), parts->device->description().name});
-    if (!impl_->instances.add(loaded)) return Unexpected(runtime::was_released("Connection"));
+                                                                                   *std::move(instance), parts->device->description().name,
+                                                                                   cores->gone.latch()});
+    if (!impl_->add(loaded)) return Unexpected(runtime::was_released("Connection"));
     return ModelInstance(std::move(loaded));
   });
 }
@@ -113,7 +115,9 @@ Connection ModelInstance::connection() const { return impl_ ? Connection(impl_->
 bool ModelInstance::released() const noexcept { return impl_ == nullptr || impl_->released(); }
 
 void ModelInstance::release() noexcept {
-  if (impl_ && impl_->begin_release()) impl_->end_release();
+  if (!impl_) return;
+  impl_->begin_release(impl_->connection()->context->host->now());
+  impl_->end_release();
 }
 
 }  // namespace polymetis
