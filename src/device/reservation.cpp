@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/fork.hpp"
 #include "base/try.hpp"
 #include "device/core_file.hpp"
@@ -41,6 +43,19 @@ CoreRange first_fit(std::span<const CoreHolder> holders, unsigned count) {
     if (run == count) return {core + 1 - count, count};
   }
   return {};
+}
+
+/// A process cannot end itself to get its cores.
+std::string how_to_free(std::span<const CoreHolder> holders) {
+  const std::int64_t self = this_process().pid;
+  const auto held = [&](auto of) {
+    return std::any_of(holders.begin(), holders.end(),
+                       [&](const CoreHolder& holder) { return holder.state == CoreHolder::State::held && of(holder); });
+  };
+  if (!held([&](const CoreHolder& holder) { return holder.pid == self; })) return "end a process that holds them";
+  const bool others = held([&](const CoreHolder& holder) { return holder.pid != self; });
+  return fmt::format("release those that this process, {}, holds (a run that is going on holds its cores until it ends){}", this_process_text(),
+                     others ? ", or end another process that holds some" : "");
 }
 
 class FileReservations final : public Reservations {
@@ -122,8 +137,8 @@ std::string FileReservations::why_not(unsigned count, std::span<const CoreHolder
   const auto free = free_cores(holders);
   const std::string wanted = count == 1 ? "A core" : fmt::format("{} cores next to one another", count);
   const std::string found = free.empty() ? "none is free" : fmt::format("{} {} free", number_list(free), free.size() == 1 ? "is" : "are");
-  return fmt::format("{} of {} {} asked for, {} ({}). Ask for fewer, use another device, or end a process that holds them", wanted, name_,
-                     count == 1 ? "was" : "were", found, in_use_by(holders));
+  return fmt::format("{} of {} {} asked for, {} ({}). Ask for fewer, use another device, or {}", wanted, name_, count == 1 ? "was" : "were", found,
+                     in_use_by(holders), how_to_free(holders));
 }
 
 std::vector<CoreHolder> FileReservations::holders() const {

@@ -46,7 +46,8 @@ TEST_F(ReservationTest, SaysWhoHoldsTheCoresWhenNoneIsFree) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::device_in_use);
   EXPECT_EQ(refused.error().message(), "A core of metis-0:1:0 was asked for, none is free (" + me() +
-                                           ": cores 0, 1, 2, 3). Ask for fewer, use another device, or end a process that holds them");
+                                           ": cores 0, 1, 2, 3). Ask for fewer, use another device, or release those that this process, " + me() +
+                                           ", holds (a run that is going on holds its cores until it ends)");
 }
 
 TEST_F(ReservationTest, RefusesCoresThatAreNotNextToOneAnother) {
@@ -61,7 +62,8 @@ TEST_F(ReservationTest, RefusesCoresThatAreNotNextToOneAnother) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::device_in_use);
   EXPECT_EQ(refused.error().message(), "2 cores next to one another of metis-0:1:0 were asked for, cores 1, 3 are free (" + me() +
-                                           ": cores 0, 2). Ask for fewer, use another device, or end a process that holds them");
+                                           ": cores 0, 2). Ask for fewer, use another device, or release those that this process, " + me() +
+                                           ", holds (a run that is going on holds its cores until it ends)");
   EXPECT_TRUE(card->reserve(1));
 }
 
