@@ -233,7 +233,8 @@ AXR_EXPORT size_t axr_list_devices(axrContext* context, axrDeviceInfo** devices)
 
 /**
  * Sets clocks and MVM utilisation of the device of that name; all of `properties` or nothing.
- * Keys: clock_profile, clock_profile_core_N (MHz, 800), mvm_utilisation_core_N (percent, 100), device_firmware (accepted).
+ * Keys: clock_profile, clock_profile_core_N (MHz, 800), mvm_utilisation_core_N (percent, 100), device_firmware and
+ * ddr_size (both accepted, without effect).
  * Errors: AXR_ERROR_INVALID_CONFIGURATION unknown key; AXR_ERROR_VALUE_ERROR bad value; AXR_ERROR_PENDING_ERROR not an error: still
  * being applied, see `axr_device_ready`; AXR_ERROR_DEVICE_IN_USE configured by another process; AXR_ERROR_INVALID_ARGUMENT no such device.
  */

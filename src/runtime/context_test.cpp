@@ -123,6 +123,19 @@ TEST_F(ContextTest, ConfigurationIsAppliedWholeOrNotAtAll) {
   EXPECT_TRUE(context.configure_device(std::size_t{0}, {{"device_firmware", "1"}}));
 }
 
+TEST_F(ContextTest, DdrSizeIsCheckedAndWithoutEffect) {
+  for (const char* size : {"1073741824", "0x40000000", "0X40000000"}) {
+    EXPECT_TRUE(context.configure_device(std::size_t{0}, {{"ddr_size", size}, {"clock_profile", "600"}})) << size;
+  }
+  for (const char* size : {"", "0x", "lots", "-1", "1 GiB", "0x1ffffffffffffffff"}) {
+    const auto bad = context.configure_device(std::size_t{0}, {{"ddr_size", size}});
+    ASSERT_FALSE(bad) << size;
+    EXPECT_EQ(bad.error().code(), Code::value_error);
+    EXPECT_TRUE(says(bad.error(), "allowed is a number of bytes, decimal or as 0x40000000")) << bad.error().to_string();
+  }
+  EXPECT_EQ(context.read_device_configuration(std::size_t{0})->get("ddr_size"), nullptr);
+}
+
 TEST_F(ContextTest, ConfigurationMayTakeAWhile) {
   control->readiness = Readiness::pending;
   EXPECT_EQ(*context.configure_device(std::size_t{0}, {{"clock_profile", "400"}}), Readiness::pending);

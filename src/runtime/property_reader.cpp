@@ -6,8 +6,8 @@
 
 namespace polymetis::runtime {
 
-bool parse_number(const std::string& text, std::size_t& to) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
+bool parse_number(const std::string& text, std::size_t& to, int base) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to, base);
   return error == std::errc() && end == text.data() + text.size();
 }
 

@@ -34,7 +34,7 @@ class PropertyReader {
   std::map<std::string, Key> keys_;
 };
 
-/// A whole decimal number; false for anything else.
-bool parse_number(const std::string& text, std::size_t& to);
+/// A whole number, decimal unless another base is given; false for anything else.
+bool parse_number(const std::string& text, std::size_t& to, int base = 10);
 
 }  // namespace polymetis::runtime

@@ -44,6 +44,15 @@ void utilisation_key(PropertyReader& reader, std::size_t core, unsigned& percent
   });
 }
 
+/// Gone from the newer documentation, and without effect: how much memory a virtual card has is in its topology.
+void ddr_size_key(PropertyReader& reader) {
+  reader.value("ddr_size", "a number of bytes, decimal or as 0x40000000", [](const std::string& text) {
+    const bool hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+    std::size_t bytes = 0;
+    return hexadecimal ? parse_number(text.substr(2), bytes, 16) : parse_number(text, bytes);
+  });
+}
+
 }  // namespace
 
 Expected<LoadSettings> load_settings(const Properties& properties) {
@@ -83,6 +92,7 @@ Expected<Configuration> configuration_with(const Configuration& current, const P
     utilisation_key(reader, core, result.mvm_utilisation[core]);
   }
   reader.flag("device_firmware", firmware);
+  ddr_size_key(reader);
   TRY(reader.read(properties));
   return result;
 }
