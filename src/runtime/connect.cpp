@@ -50,6 +50,12 @@ Status none_would_do(std::size_t cores, const std::vector<std::pair<std::string,
   return {code, text};
 }
 
+Expected<std::shared_ptr<ConnectionParts>> connect_to_named(Devices& devices, const DeviceSelector& selector, std::size_t cores) {
+  auto parts = connect_to(devices, TRY(devices.find(selector)), cores);
+  if (parts || parts.error().code() != Code::device_in_use) return parts;
+  return failure(Code::device_in_use, "num_sub_devices > available: " + parts.error().to_string());
+}
+
 Expected<std::shared_ptr<ConnectionParts>> connect_to_any(Devices& devices, std::size_t cores, const base::Log& log) {
   std::vector<std::pair<std::string, Status>> failures;
   for (const ListedDevice& device : TRY(devices.list())) {
@@ -81,8 +87,8 @@ Expected<Connection> Context::device_connect(const DeviceSelector& selector, std
     TRY(runtime::check_connect_properties(properties));
     if (num_sub_devices == 0) return failure(Code::invalid_argument, "device_connect was asked for 0 sub-devices: at least 1 core is needed");
     const bool any = std::holds_alternative<std::monostate>(selector);
-    auto parts = any ? TRY(connect_to_any(*impl->devices, num_sub_devices, *impl->log))
-                     : TRY(connect_to(*impl->devices, TRY(impl->devices->find(selector)), num_sub_devices));
+    auto parts =
+        any ? TRY(connect_to_any(*impl->devices, num_sub_devices, *impl->log)) : TRY(connect_to_named(*impl->devices, selector, num_sub_devices));
     warn_of_virtual_cards(parts->device->description(), *impl->log);
     auto connection = std::make_shared<Connection::Impl>(impl, std::move(parts));
     if (!impl->connections.add(connection)) return Unexpected(runtime::was_released("Context"));

@@ -62,6 +62,15 @@ TEST_F(ContextTest, CoresAreConsecutive) {
   EXPECT_EQ(connect(1, std::size_t{0}).cores(), std::vector<unsigned>{1});
 }
 
+TEST_F(ContextTest, WhoHoldsTheCoresOfANamedDeviceIsTold) {
+  const Connection connection = connect(4, std::size_t{0});
+  const auto refused = context.device_connect(std::size_t{0}, 2);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(says(refused.error(), "num_sub_devices > available: ")) << refused.error().to_string();
+  EXPECT_TRUE(says(refused.error(), "or release those that this process, pid ")) << refused.error().to_string();
+  EXPECT_FALSE(says(refused.error(), "end a process")) << refused.error().to_string();
+}
+
 TEST_F(ContextTest, ContextsShareReservations) {
   const Context other = make_context();
   const Connection connection = connect(4);
