@@ -32,9 +32,10 @@ Expected<Readiness> VirtualDevice::configure(const Configuration& configuration)
     return failure(Code::value_error, fmt::format("settings for {} and {} cores were given, device {} has {}", configuration.clock_mhz.size(),
                                                   configuration.mvm_utilisation.size(), state_->spec().description.name, cores));
   }
-  state_->configure(configuration);
-  return Readiness::ready;
+  return state_->configure(configuration, host_->now());
 }
+
+Expected<Readiness> VirtualDevice::ready() { return state_->ready(host_->now()); }
 
 Expected<Telemetry> VirtualDevice::telemetry() {
   Telemetry telemetry;

@@ -15,6 +15,7 @@ class VirtualDevice final : public DriverDevice {
 
   Expected<std::unique_ptr<DriverInstance>> load(std::shared_ptr<const Model> model, const LoadOptions& options) override;
   Expected<Readiness> configure(const Configuration& configuration) override;
+  Expected<Readiness> ready() override;
   Expected<Telemetry> telemetry() override;
 
  private:

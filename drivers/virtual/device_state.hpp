@@ -16,14 +16,22 @@ class DeviceState {
   explicit DeviceState(DeviceSpec spec) : spec_(std::move(spec)), clocks_(spec_.description.core_count) {
     const auto cores = spec_.description.core_count;
     const unsigned clock = spec_.description.clocks_mhz.empty() ? 800 : spec_.description.clocks_mhz.back();
-    configure({std::vector<unsigned>(cores, clock), std::vector<unsigned>(cores, 100)});
+    set({std::vector<unsigned>(cores, clock), std::vector<unsigned>(cores, 100)});
   }
 
   [[nodiscard]] const DeviceSpec& spec() const noexcept { return spec_; }
-  void configure(const Configuration& configuration) {
+  /// What has been set already takes no time.
+  Readiness configure(const Configuration& configuration, TimePoint now) {
     const std::lock_guard lock(mutex_);
-    configuration_ = configuration;
-    for (std::size_t core = 0; core < clocks_.size() && core < configuration.clock_mhz.size(); ++core) clocks_[core] = configuration.clock_mhz[core];
+    if (!(configuration == configuration_)) {
+      set(configuration);
+      ready_at_ = now + spec_.configure_time;
+    }
+    return readiness(now);
+  }
+  [[nodiscard]] Readiness ready(TimePoint now) const {
+    const std::lock_guard lock(mutex_);
+    return readiness(now);
   }
   [[nodiscard]] Configuration configuration() const {
     const std::lock_guard lock(mutex_);
@@ -41,6 +49,12 @@ class DeviceState {
   [[nodiscard]] std::uint64_t late_frames() const noexcept { return late_frames_.load(std::memory_order_relaxed); }
 
  private:
+  void set(const Configuration& configuration) {
+    configuration_ = configuration;
+    for (std::size_t core = 0; core < clocks_.size() && core < configuration.clock_mhz.size(); ++core) clocks_[core] = configuration.clock_mhz[core];
+  }
+  [[nodiscard]] Readiness readiness(TimePoint now) const { return now < ready_at_ ? Readiness::pending : Readiness::ready; }
+
   // constant
   const DeviceSpec spec_;
   // own synchronisation
@@ -49,6 +63,7 @@ class DeviceState {
   // guarded by mutex_
   mutable std::mutex mutex_;
   Configuration configuration_;
+  TimePoint ready_at_ = TimePoint::min();
 };
 
 }  // namespace polymetis::virtual_card

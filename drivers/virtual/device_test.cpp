@@ -224,6 +224,19 @@ TEST_F(VirtualCard, ASlowerClockSlowsAFixedRate) {
   EXPECT_EQ(one.stamps.output_ended - start, std::chrono::milliseconds(4)) << "two frames on two cores, at the slower core's clock";
 }
 
+TEST_F(VirtualCard, AConfigurationTakesTheTimeThatIsSet) {
+  make("[[board]]\nname='a'\ncompute='none'\ncores=1\nconfigure_s=2.5");
+  const Configuration slow{{400}, {100}};
+  EXPECT_EQ(*devices[0]->ready(), Readiness::ready);
+  EXPECT_EQ(*devices[0]->configure(slow), Readiness::pending);
+  host->loop.run_until(host->now() + std::chrono::milliseconds(2499));
+  EXPECT_EQ(*devices[0]->configure(slow), Readiness::pending) << "said again it does not begin again";
+  host->loop.run_until(host->now() + std::chrono::milliseconds(1));
+  EXPECT_EQ(*devices[0]->ready(), Readiness::ready);
+  EXPECT_EQ(*devices[0]->configure(slow), Readiness::ready);
+  EXPECT_EQ(devices[0]->telemetry()->configuration, slow);
+}
+
 TEST_F(VirtualCard, AFixedRateWithOpenvinoComputesAndKeepsTheTime) {
   make("[[board]]\nname='a'\ntiming={fps=100}");
   const auto instance = load();

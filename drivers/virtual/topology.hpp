@@ -32,6 +32,7 @@ struct DeviceSpec {
   DeviceDescription description;
   ComputeKind compute = ComputeKind::openvino;
   Timing timing;
+  Duration configure_time{0};  ///< until a new configuration is applied
   std::vector<unsigned> cpus;  ///< places among the CPUs of the process that its board may use; empty: all
 };
 

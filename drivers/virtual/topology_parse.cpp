@@ -24,6 +24,7 @@ struct Settings {
   std::vector<unsigned> clocks_mhz = {100, 200, 400, 600, 700, 800};
   ComputeKind compute = ComputeKind::openvino;
   Timing timing;
+  Duration configure_time{0};
 };
 
 std::optional<std::uint64_t> parse_bytes(const std::string& text) {
@@ -75,6 +76,9 @@ void read_settings(TableReader& reader, Settings& settings) {
     settings.clocks_mhz = std::move(clocks);
   }
   if (const auto compute = reader.word("compute", {"openvino", "none"})) settings.compute = static_cast<ComputeKind>(*compute);
+  if (const auto seconds = reader.number("configure_s", 0, 3600)) {
+    settings.configure_time = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*seconds));
+  }
   read_memory(reader, settings);
   read_timing(reader, settings);
 }
@@ -191,6 +195,7 @@ class Parser {
     description.origin = "topology " + origin_;
     device.compute = settings.compute;
     device.timing = settings.timing;
+    device.configure_time = settings.configure_time;
     device.cpus = cpus;
     topology_.devices.push_back(std::move(device));
   }

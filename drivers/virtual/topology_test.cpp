@@ -175,6 +175,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"[[board]]\nname='a'\ntiming={fps=0}", "3", "board[0].timing.fps", "0 was found", "0.001"},
         Bad{"[[board]]\nname='a'\ntiming={fps=nan}", "3", "board[0].timing.fps", "nan was found", "0.001"},
         Bad{"[[board]]\nname='a'\ntiming={fps=1,fsp=2}", "3", "board[0].timing.fsp", "an unknown key", "fps"},
+        Bad{"[[board]]\nname='a'\nconfigure_s=-1", "3", "board[0].configure_s", "-1 was found", "0 to 3600"},
+        Bad{"[[board]]\nname='a'\nconfigure_s='long'", "3", "board[0].configure_s", "\"long\" was found", "a number"},
         Bad{"[[board]]\nname='a'\ntype='usb'", "3", "board[0].type", "\"usb\"", "pcie"},
         Bad{"[[board]]\nname='a'\nclocks=[]", "3", "board[0].clocks", "a list of 0", "at least one"},
         Bad{"[[board]]\nname='a'\nclocks=[100,100]", "3", "board[0].clocks", "100 twice", "different"},

@@ -79,6 +79,26 @@ def test_configuring_sets_what_reading_gives(context):
     assert context.read_device_configuration(1)["clock_profile_core_0"] == "800"
 
 
+def test_a_configuration_may_be_pending(topology):
+    cards = (
+        '[defaults]\ncompute = "none"\n[[board]]\nname = "metis-0:7:0"\nconfigure_s = 3600\n[[board]]\nname = "metis-0:8:0"\nconfigure_s = 0.005\n'
+    )
+    with ax.Context(topology=topology(cards)) as context:
+        assert context.configure_device(0, clock_profile=400) is False
+        assert context.device_ready(0) is False
+        ready = context.configure_device(1, clock_profile=400)
+        while not ready:
+            ready = context.device_ready(1)
+        assert context.read_device_configuration(1)["clock_profile"] == "400"
+
+
+def test_ddr_size_is_checked_and_without_effect(context):
+    assert context.configure_device(0, ddr_size="0x40000000") is True
+    assert context.configure_device(0, ddr_size=0x40000000) is True
+    with pytest.raises(ValueError, match="ddr_size"):
+        context.configure_device(0, ddr_size="much")
+
+
 def test_firmware_may_be_asked_for_as_programs_do(context):
     assert context.configure_device("metis-0:1:0", device_firmware="1") is True
 

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <fstream>
 
 #include "capi/capi_test_support.hpp"
 
@@ -98,6 +99,22 @@ TEST_F(CapiDevices, ConfigureAppliesAllOrNothing) {
   EXPECT_EQ(clock("clock_profile_core_0"), "600");
   EXPECT_EQ(configure("clock_profile=800;mvm_utilisation_core_1=100"), AXR_SUCCESS);
   EXPECT_EQ(axr_device_ready(context.get(), &device), AXR_SUCCESS);
+}
+
+TEST_F(CapiDevices, AConfigurationMayBePending) {
+  const auto file = temporary_folder() / "configure.toml";
+  std::ofstream(file) << "[defaults]\ncompute='none'\n[[board]]\nname='metis-0:7:0'\nconfigure_s=3600\n"
+                         "[[board]]\nname='metis-0:8:0'\nconfigure_s=0.005";
+  const Environment environment("POLYMETIS_TOPOLOGY", file);
+  context = axr::to_ptr(axr_create_context());
+  const auto cards = devices();
+  ASSERT_EQ(cards.size(), 2U) << sentence(context.get());
+  const auto slower = axr::to_ptr(axr_create_properties(context.get(), "clock_profile=600"));
+  EXPECT_EQ(axr_configure_device(context.get(), &cards[0], slower.get()), AXR_ERROR_PENDING_ERROR);
+  EXPECT_EQ(axr_device_ready(context.get(), &cards[0]), AXR_ERROR_PENDING_ERROR);
+  axrResult result = axr_configure_device(context.get(), &cards[1], slower.get());
+  while (result == AXR_ERROR_PENDING_ERROR) result = axr_device_ready(context.get(), &cards[1]);
+  EXPECT_EQ(result, AXR_SUCCESS) << sentence(context.get());
 }
 
 TEST_F(CapiDevices, ConnectTakesTheFirstWithCoresFree) {
