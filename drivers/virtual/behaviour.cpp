@@ -48,9 +48,11 @@ std::string faults_of(const std::string& device, const faulty::FaultPlan& plan) 
 
 std::string behaviour_of(const DeviceSpec& device, const faulty::FaultPlan& faults) {
   const bool host = device.timing.kind == Timing::Kind::host;
-  return fmt::format("compute {}, timing {}, clocks {}, cpus {}, faults {}", device.compute == ComputeKind::openvino ? "openvino" : "none",
+  return fmt::format("compute {}, timing {}, clocks {}, configure_s {}, cpus {}, faults {}",
+                     device.compute == ComputeKind::openvino ? "openvino" : "none",
                      host ? "host" : fmt::format("{} fps", device.timing.frames_per_second), numbers(device.description.clocks_mhz),
-                     device.cpus.empty() ? "all" : numbers(device.cpus), faults_of(device.description.name, faults));
+                     std::chrono::duration<double>(device.configure_time).count(), device.cpus.empty() ? "all" : numbers(device.cpus),
+                     faults_of(device.description.name, faults));
 }
 
 }  // namespace polymetis::virtual_card

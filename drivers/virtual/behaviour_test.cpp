@@ -19,7 +19,7 @@ const std::string card = "[[board]]\nname = 'a'\n";
 
 TEST(Behaviour, OfTheDefaultTopologyIsThatOfAFileThatSaysNothing) {
   EXPECT_EQ(default_topology().devices[0].description.behaviour,
-            "compute openvino, timing host, clocks 100 200 400 600 700 800, cpus all, faults none");
+            "compute openvino, timing host, clocks 100 200 400 600 700 800, configure_s 0, cpus all, faults none");
   EXPECT_EQ(behaviour(card), default_topology().devices[1].description.behaviour);
 }
 
@@ -30,6 +30,7 @@ TEST(Behaviour, EveryKeyThatChangesItIsSeen) {
                                           card + "timing = { fps = 10 }",
                                           card + "timing = { fps = 10.5 }",
                                           card + "clocks = [100, 800]",
+                                          card + "configure_s = 0.5",
                                           card + "cpus = [0]",
                                           card + "cpus = [1]",
                                           fault,
