@@ -7,8 +7,6 @@ namespace polymetis {
 
 using runtime::UseGate;
 
-namespace {}  // namespace
-
 ModelInstance::Impl::Impl(Parts parts)
     : parts_(std::move(parts)),
       host_(*parts_.connection->context->host),
