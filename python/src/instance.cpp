@@ -45,6 +45,7 @@ void finish(Held& held, const Status& status) {
     return;
   }
   const nb::object future = std::move(held.future);
+  held.let_go();  // before anyone hears of the end: the arrays are the caller's again
   try {
     if (status.ok()) {
       future.attr("set_result")(nb::none());

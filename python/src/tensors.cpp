@@ -167,14 +167,18 @@ void Held::fill(const Borders& borders, nb::handle inputs_given, nb::handle outp
   add_all(borders.outputs, outputs_given, "Output", outputs);
 }
 
-void Held::clear() noexcept {
-  inputs.clear();
-  outputs.clear();
+void Held::let_go() noexcept {
   for (Py_buffer& buffer : buffers_) {
     PyBuffer_Release(&buffer);
   }
   buffers_.clear();
   arrays_.clear();
+}
+
+void Held::clear() noexcept {
+  inputs.clear();
+  outputs.clear();
+  let_go();
   future.reset();
 }
 

@@ -35,6 +35,8 @@ class Held {
   /// Takes the memory of `inputs` and `outputs`: sequences of int8 arrays (buffer protocol or DLPack), of raw bytes, or of file descriptors.
   /// Errors: InvalidArgument wrong number, shape, type, layout, or a read-only output; TypeError what has no memory.
   void fill(const Borders& borders, nanobind::handle inputs, nanobind::handle outputs);
+  /// Gives the memory back; `inputs` and `outputs` stay, as the call that queued the run may still be reading them.
+  void let_go() noexcept;
   void clear() noexcept;
 
   std::vector<Argument> inputs;

@@ -6,10 +6,12 @@ import asyncio
 import concurrent.futures
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
 from polymetis import axruntime as ax
+from test_run import OnlyDLPack
 from tiny_packages import SIXTEEN
 
 SLOW = '[[board]]\nname = "slow"\ncompute = "none"\ntiming = { fps = 20 }\n'
@@ -122,22 +124,25 @@ def test_arrays_live_until_the_end_without_their_owner(slow):
     with pytest.raises(BufferError):
         output.append(1)
     future.result(timeout=5)
-    wait_until(lambda: resizable(output))
+    output.append(1)
 
 
-def resizable(output: bytearray) -> bool:
-    try:
-        output.append(1)
-    except BufferError:
-        return False
-    return True
+def test_arrays_are_the_callers_again_in_the_callback(slow):
+    output = bytearray(16)
+    given = OnlyDLPack(np.zeros(SIXTEEN, np.int8))
+    seen = weakref.ref(given.inner)
+    found = concurrent.futures.Future()
 
+    def callback(_):
+        given.inner = None
+        try:
+            output.append(1)
+            found.set_result(seen())
+        except BufferError as error:
+            found.set_exception(error)
 
-def wait_until(condition, seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    slow.run_async([given], [output]).add_done_callback(callback)
+    assert found.result(timeout=5) is None
 
 
 def test_a_dropped_future_is_no_harm(slow, arrays):
