@@ -139,7 +139,7 @@ class POLYMETIS_API Connection {
   /// `runtime_error` does not fit the card's memory (with the numbers); those of `DriverDevice::load`.
   [[nodiscard]] Expected<ModelInstance> load_model_instance(const std::shared_ptr<const Model>& model, const Properties& properties = {}) const;
   [[nodiscard]] Expected<DeviceInfo> device() const;
-  [[nodiscard]] std::vector<unsigned> cores() const;
+  [[nodiscard]] Expected<std::vector<unsigned>> cores() const;
   [[nodiscard]] Context context() const;
   [[nodiscard]] bool released() const noexcept;
   void release() noexcept;
@@ -159,10 +159,12 @@ class POLYMETIS_API Context {
   /// be used. No device is touched.
   [[nodiscard]] static Expected<Context> create(const ContextOptions& options = {});
 
-  /// The drivers in the order of their devices, used or not. For diagnosis; never fails.
-  [[nodiscard]] std::vector<DriverInfo> drivers() const;
+  /// Whether calls can be made. Errors, also of every call below: `invalid_argument` empty, released, made before fork.
+  [[nodiscard]] Status check() const;
+  /// The drivers in the order of their devices, used or not. For diagnosis.
+  [[nodiscard]] Expected<std::vector<DriverInfo>> drivers() const;
   /// Where this context shares reservations and telemetry with other processes.
-  [[nodiscard]] std::filesystem::path run_directory() const;
+  [[nodiscard]] Expected<std::filesystem::path> run_directory() const;
   /// What is there now, with who uses it; asks no owner.
   [[nodiscard]] Expected<std::vector<DeviceInfo>> list_devices() const;
   /// The device that `selector` names. Errors: `invalid_argument` with what there is.

@@ -32,7 +32,8 @@ nb::object device(const PyConnection& self) {
 
 nb::tuple cores(const PyConnection& self) {
   nb::list list;
-  for (const unsigned core : self.handle.cores()) {
+  const std::vector<unsigned> found = check(self.handle.cores());
+  for (const unsigned core : found) {
     list.append(core);
   }
   return nb::tuple(list);

@@ -89,10 +89,7 @@ nb::list devices(const PyContext& self) {
 }
 
 nb::list drivers(const PyContext& self) {
-  const std::vector<DriverInfo> found = [&] {
-    const Unlocked released;
-    return self.handle.drivers();
-  }();
+  const std::vector<DriverInfo> found = unlocked([&] { return self.handle.drivers(); });
   nb::list result;
   for (const DriverInfo& driver : found) {
     nb::dict fields;
@@ -105,7 +102,9 @@ nb::list drivers(const PyContext& self) {
   return result;
 }
 
-nb::object run_directory(const PyContext& self) { return nb::module_::import_("pathlib").attr("Path")(text(self.handle.run_directory().string())); }
+nb::object run_directory(const PyContext& self) {
+  return nb::module_::import_("pathlib").attr("Path")(text(check(self.handle.run_directory()).string()));
+}
 
 nb::object find(const PyContext& self, nb::handle device) {
   const DeviceSelector chosen = selector(device);

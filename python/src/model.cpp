@@ -31,8 +31,8 @@ std::shared_ptr<const Model> PyModel::get() const {
   if (!model) {
     raise("InvalidArgument", "This model was released; load it again.");
   }
-  if (context.is_valid() && nb::cast<const PyContext&>(context).handle.released()) {
-    raise("InvalidArgument", "This model was released with its context; make a context and load it again.");
+  if (context.is_valid()) {
+    check(nb::cast<const PyContext&>(context).handle.check());
   }
   return model;
 }

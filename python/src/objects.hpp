@@ -31,7 +31,7 @@ struct PyConnection : Object {
 struct PyModel : Object {
   PyModel(std::shared_ptr<const Model> loaded, nanobind::object parent) : model(std::move(loaded)), context(std::move(parent)) {}
 
-  /// Errors: InvalidArgument after its release or its context's.
+  /// Errors: InvalidArgument after its release or its context's, and in a forked child.
   [[nodiscard]] std::shared_ptr<const Model> get() const;
 
   std::shared_ptr<const Model> model;

@@ -98,9 +98,15 @@ def test_use_after_release_is_an_error(context, package):
         connection.load_model_instance(model)
     with pytest.raises(ax.InvalidArgument, match="released"):
         connection.device  # noqa: B018
+    with pytest.raises(ax.InvalidArgument, match="released"):
+        connection.cores  # noqa: B018
     context.release()
     with pytest.raises(ax.InvalidArgument, match="released"):
         context.list_devices()
+    with pytest.raises(ax.InvalidArgument, match="released"):
+        context.drivers()
+    with pytest.raises(ax.InvalidArgument, match="released"):
+        context.run_directory  # noqa: B018
     with pytest.raises(ax.InvalidArgument, match="released"):
         context.device_connect()
     with pytest.raises(ax.InvalidArgument, match="released"):

@@ -75,7 +75,8 @@ instance.run(*memory())
 child = os.fork()
 if child == 0:
     calls = (context.list_devices, context.device_connect, lambda: context.load_model(sys.argv[2]), lambda: connection.load_model_instance(model),
-             lambda: instance.run(*memory()), lambda: instance.run_async(*memory()), instance.inputs)
+             lambda: instance.run(*memory()), lambda: instance.run_async(*memory()), instance.inputs,
+             context.drivers, lambda: context.run_directory, lambda: connection.cores, model.inputs, lambda: model.name)
     for call in calls:
         try:
             call()
@@ -100,7 +101,7 @@ say(context.list_devices()[0].in_use)
 
 def test_after_a_fork_each_call_in_the_child_says_so_and_the_parent_goes_on(context, package, tmp_path):
     status, out, err = run(FORK, tmp_path / "cards.toml", package)
-    assert out.splitlines() == ["True"] * 8 + ["7", "True"], err
+    assert out.splitlines() == ["True"] * 13 + ["7", "True"], err
     assert status == 0
 
 

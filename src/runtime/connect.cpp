@@ -137,13 +137,14 @@ Expected<DeviceInfo> Connection::device() const {
   });
 }
 
-std::vector<unsigned> Connection::cores() const {
-  std::vector<unsigned> result;
-  const auto parts = impl_ ? impl_->parts() : Unexpected(runtime::is_empty("Connection"));
-  if (!parts) return result;
-  const CoreRange cores = (*parts)->lease->cores();
-  for (unsigned i = 0; i < cores.count; ++i) result.push_back(cores.first + i);
-  return result;
+Expected<std::vector<unsigned>> Connection::cores() const {
+  return at_border([&]() -> Expected<std::vector<unsigned>> {
+    if (!impl_) return Unexpected(runtime::is_empty("Connection"));
+    const CoreRange cores = TRY(impl_->parts())->lease->cores();
+    std::vector<unsigned> result;
+    for (unsigned i = 0; i < cores.count; ++i) result.push_back(cores.first + i);
+    return result;
+  });
 }
 
 Context Connection::context() const { return impl_ ? Context(impl_->context) : Context(); }

@@ -49,14 +49,19 @@ Expected<Context> Context::create(const ContextOptions& options) {
   });
 }
 
-std::vector<DriverInfo> Context::drivers() const {
-  const auto devices = ContextAccess::devices(*this);
-  return devices ? (*devices)->drivers() : std::vector<DriverInfo>();
+Status Context::check() const {
+  return at_border([&]() -> Status {
+    TRY(ContextAccess::impl(*this));
+    return {};
+  });
 }
 
-std::filesystem::path Context::run_directory() const {
-  const auto devices = ContextAccess::devices(*this);
-  return devices ? (*devices)->run_directory() : std::filesystem::path();
+Expected<std::vector<DriverInfo>> Context::drivers() const {
+  return at_border([&]() -> Expected<std::vector<DriverInfo>> { return TRY(ContextAccess::devices(*this))->drivers(); });
+}
+
+Expected<std::filesystem::path> Context::run_directory() const {
+  return at_border([&]() -> Expected<std::filesystem::path> { return TRY(ContextAccess::devices(*this))->run_directory(); });
 }
 
 Expected<std::vector<DeviceInfo>> Context::list_devices() const {

@@ -43,7 +43,7 @@ TEST_F(ContextTest, AnyDeviceIsTheFirstWithTheCoresFree) {
   }
   for (std::size_t i = 0; i < 8; ++i) {
     EXPECT_EQ(names[i], i < 4 ? "metis-0:1:0" : "metis-0:3:0");
-    EXPECT_EQ(connections[i].cores(), std::vector<unsigned>{static_cast<unsigned>(i % 4)});
+    EXPECT_EQ(*connections[i].cores(), std::vector<unsigned>{static_cast<unsigned>(i % 4)});
   }
   const auto ninth = context.device_connect();
   ASSERT_FALSE(ninth);
@@ -59,7 +59,7 @@ TEST_F(ContextTest, CoresAreConsecutive) {
   second.release();
   EXPECT_EQ(context.device_connect(std::size_t{0}, 2).error().code(), Code::device_in_use) << "1 and 3 are free, 1 and 2 are not";
   EXPECT_EQ(connect(2).device()->description.name, "metis-0:3:0");
-  EXPECT_EQ(connect(1, std::size_t{0}).cores(), std::vector<unsigned>{1});
+  EXPECT_EQ(*connect(1, std::size_t{0}).cores(), std::vector<unsigned>{1});
 }
 
 TEST_F(ContextTest, WhoHoldsTheCoresOfANamedDeviceIsTold) {
@@ -194,7 +194,7 @@ TEST_F(ContextTest, ADriverThatCannotListIsLeftOutWithAWarning) {
   EXPECT_TRUE(context.list_devices()->empty());
   ASSERT_EQ(messages.size(), 1U);
   EXPECT_NE(messages[0].find("the bus does not answer"), std::string::npos);
-  EXPECT_NE(context.drivers()[0].state.find("the bus does not answer"), std::string::npos);
+  EXPECT_NE(context.drivers()->at(0).state.find("the bus does not answer"), std::string::npos);
 }
 
 /// Which drivers are used, by policy and by what the driver of real cards answers.
@@ -207,7 +207,8 @@ class PolicyTest : public World {
     const auto made = Context::create(asked);
     EXPECT_TRUE(made) << made.error().to_string();
     std::vector<bool> result;
-    for (const DriverInfo& driver : made->drivers()) {
+    const auto drivers = *made->drivers();
+    for (const DriverInfo& driver : drivers) {
       result.push_back(driver.used);
       EXPECT_FALSE(driver.state.empty());
     }
@@ -241,14 +242,14 @@ TEST_F(PolicyTest, TheEnvironmentDecidesWhereNothingIsAsked) {
   auto asked = options();
   asked.virtual_cards.reset();
   ::setenv("POLYMETIS_VIRTUAL", "always", 1);
-  EXPECT_TRUE(Context::create(asked)->drivers()[1].used);
+  EXPECT_TRUE(Context::create(asked)->drivers()->at(1).used);
   ::setenv("POLYMETIS_VIRTUAL", "perhaps", 1);
   const auto made = Context::create(asked);
   ::unsetenv("POLYMETIS_VIRTUAL");
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code(), Code::value_error);
   EXPECT_TRUE(says(made.error(), "auto, always and never"));
-  EXPECT_FALSE(Context::create(asked)->drivers()[1].used);
+  EXPECT_FALSE(Context::create(asked)->drivers()->at(1).used);
 }
 
 TEST_F(PolicyTest, ABadTopologyIsToldAtOnce) {

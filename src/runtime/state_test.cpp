@@ -22,7 +22,10 @@ class StateTest : public World {
   using Calls = std::map<std::string, std::function<Status()>>;
 
   Calls context_calls() {
-    return {{"list_devices", [this] { return status_of(context.list_devices()); }},
+    return {{"check", [this] { return context.check(); }},
+            {"drivers", [this] { return status_of(context.drivers()); }},
+            {"run_directory", [this] { return status_of(context.run_directory()); }},
+            {"list_devices", [this] { return status_of(context.list_devices()); }},
             {"find_device", [this] { return status_of(context.find_device({})); }},
             {"configure_device", [this] { return status_of(context.configure_device(std::size_t{1}, {})); }},
             {"device_ready", [this] { return status_of(context.device_ready(std::size_t{1})); }},
@@ -31,7 +34,8 @@ class StateTest : public World {
   }
   Calls connection_calls() {
     return {{"load_model_instance", [this] { return status_of(connection.load_model_instance(model_of())); }},
-            {"device", [this] { return status_of(connection.device()); }}};
+            {"device", [this] { return status_of(connection.device()); }},
+            {"cores", [this] { return status_of(connection.cores()); }}};
   }
   Calls instance_calls() {
     return {{"run", [this] { return instance.run(frame.inputs(), frame.outputs()); }},
@@ -86,7 +90,6 @@ TEST_F(StateTest, ConnectionReleased) {
   expect_all(instance_calls(), "this ModelInstance has been released");
   expect_all(connection_calls(), "this Connection has been released");
   expect_all(context_calls(), "");
-  EXPECT_TRUE(connection.cores().empty());
   EXPECT_FALSE(context.list_devices()->front().in_use);
   instance.release();
 }
@@ -129,7 +132,6 @@ TEST_F(StateTest, Empty) {
   instance.release();
   context.set_logger(LogLevel::error, nullptr);
   context.log(LogLevel::error, "nothing");
-  EXPECT_TRUE(context.drivers().empty());
 }
 
 TEST_F(StateTest, MadeBeforeFork) {
