@@ -36,14 +36,33 @@ def test_every_name_is_there(name):
     assert name in runtime.__all__
 
 
-@pytest.mark.parametrize("name", ["op", "cv", "display"])
+NOT_HERE = ["op", "cv", "display", "scheduler"]
+
+
+@pytest.mark.parametrize("name", NOT_HERE)
 def test_what_is_not_provided_says_so(name):
     runtime = importlib.import_module("axelera.runtime")
-    with pytest.raises(NotImplementedError, match=f"axelera.runtime.{name}"):
+    with pytest.raises(NotImplementedError, match=f"axelera.runtime.{name}") as caught:
         getattr(runtime, name)
-    with pytest.raises(NotImplementedError, match=name):
+    assert isinstance(caught.value, ax.NotImplemented)
+    for statement in (f"from axelera.runtime import {name}", f"import axelera.runtime.{name}", f"from axelera.runtime.{name} import x"):
+        with pytest.raises(NotImplementedError, match=f"axelera.runtime.{name} .* was asked for"):
+            exec(statement)
+
+
+@pytest.mark.parametrize("name", NOT_HERE)
+def test_programs_that_ask_whether_it_is_there_are_told_no(name):
+    runtime = importlib.import_module("axelera.runtime")
+    assert not hasattr(runtime, name)
+    assert name not in dir(runtime)
+    with pytest.raises(ImportError) as caught:
         exec(f"from axelera.runtime import {name}")
-    with pytest.raises(AttributeError):
+    assert caught.value.name == f"axelera.runtime.{name}"
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    runtime = importlib.import_module("axelera.runtime")
+    with pytest.raises(AttributeError, match="nothing"):
         runtime.nothing  # noqa: B018
 
 

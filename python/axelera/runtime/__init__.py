@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from polymetis import axruntime as _implementation
 from polymetis.axruntime import *  # noqa: F403
 from polymetis.axruntime import __all__ as __all__
 
+from . import _not_here
 from . import axruntime as axruntime
 from . import configs as configs
 from . import objects as objects
 
-_NOT_HERE = {
-    "op": "operators and pipelines",
-    "cv": "reading pictures and video",
-    "display": "windows",
-    "scheduler": "the vendor's scheduler",
-}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _NOT_HERE:
-        raise _implementation.NotImplemented(
-            f"axelera.runtime.{name} ({_NOT_HERE[name]}) was asked for, but Polymetis provides the runtime objects only (Context, Connection, Model, "
-            "ModelInstance); use those, or a library of your choice around them."
-        )
+def __getattr__(name: str) -> object:
+    if name in _not_here.NAMES:
+        raise _not_here.NoAttribute(_not_here.sentence(name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
