@@ -22,10 +22,12 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def __getattr__(name: str) -> Any:
-    # The engine is not loaded for `polymetis --help`.
-    if name in ("Fleet", "Result", "Stream"):
-        from . import fleet
+if not TYPE_CHECKING:  # or any name would do for a type checker
 
-        return getattr(fleet, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # The engine is not loaded for `polymetis --help`.
+        if name in ("Fleet", "Result", "Stream"):
+            from . import fleet
+
+            return getattr(fleet, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

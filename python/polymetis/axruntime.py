@@ -72,14 +72,20 @@ for _class in (Connection, Context, Model, ModelInstance, Object):
     _class.__module__ = __name__
 
 
-def __getattr__(name: str) -> Any:
-    # NumPy and asyncio take longer to import than to list devices.
-    if name == "TensorInfo":
-        from ._tensor import TensorInfo
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-        return TensorInfo
-    if name == "RunFuture":
-        from ._future import RunFuture
 
-        return RunFuture
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # or any name would do for a type checker
+
+    def __getattr__(name: str) -> Any:
+        # NumPy and asyncio take longer to import than to list devices.
+        if name == "TensorInfo":
+            from ._tensor import TensorInfo
+
+            return TensorInfo
+        if name == "RunFuture":
+            from ._future import RunFuture
+
+            return RunFuture
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
