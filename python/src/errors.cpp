@@ -34,8 +34,9 @@ void raise(const Status& status) {
   raise_object(value.type(), value);
 }
 
-void raise(const char* name, const std::string& message) {
+void raise(const char* name, const std::string& message, nb::handle cause) {
   const nb::object value = nb::module_::import_("polymetis._errors").attr(name)(text(message));
+  if (cause.is_valid()) value.attr("__cause__") = cause;
   raise_object(value.type(), value);
 }
 

@@ -30,8 +30,8 @@ nanobind::str text(std::string_view bytes);
 nanobind::object exception(const Status& status);
 /// Raises it.
 [[noreturn]] void raise(const Status& status);
-/// Raises the exception class `name` of polymetis._errors.
-[[noreturn]] void raise(const char* name, const std::string& message);
+/// Raises the exception class `name` of polymetis._errors, from the exception `cause` if there is one.
+[[noreturn]] void raise(const char* name, const std::string& message, nanobind::handle cause = {});
 
 inline void check(const Status& status) {
   if (!status.ok()) {

@@ -68,14 +68,17 @@ std::string type_of(const char* format, Py_ssize_t item_bytes) {
 }
 
 template <class Place>
-[[noreturn]] void refuse(const Place& place, const std::string& found, const char* remedy) {
-  raise("InvalidArgument", fmt::format("{} {} '{}' needs C-contiguous int8 of shape {}; got {}. {}", place.direction, place.number, place.border.name,
-                                       tuple_of(place.border.shape.data(), static_cast<int>(place.border.shape.size())), found, remedy));
+[[noreturn]] void refuse(const Place& place, const std::string& found, const char* remedy, nb::handle cause = {}) {
+  raise("InvalidArgument",
+        fmt::format("{} {} '{}' needs C-contiguous int8 of shape {}; got {}. {}", place.direction, place.number, place.border.name,
+                    tuple_of(place.border.shape.data(), static_cast<int>(place.border.shape.size())), found, remedy),
+        cause);
 }
 
 constexpr const char* quantise_it = "Quantise it (q = round(x / scale + zero_point)), or view uint8 as int8 with .view(np.int8).";
 constexpr const char* pad_it = "Give an array of TensorInfo.shape, padding and batch included.";
 constexpr const char* copy_it = "Use np.ascontiguousarray, and for outputs an array that is C-contiguous itself.";
+constexpr const char* lend_it = "Give a dense array on the CPU.";
 constexpr const char* make_writable = "Results are written in place: give an array that can be written.";
 
 bool same_shape(const Border& border, const Py_buffer& view) {
@@ -126,6 +129,32 @@ void check_buffer(nb::handle given, const Py_buffer& view, const Place& place) {
   }
   const std::string found = fmt::format("{} of shape {}", type_of(view.format, view.itemsize), tuple_of(view.shape, view.ndim));
   refuse(place, found, is_int8(view) ? pad_it : quantise_it);
+}
+
+/// What `__dlpack__` gives, of the version with a read-only flag where it knows that.
+nb::object call_dlpack(nb::handle given) {
+  try {
+    return given.attr("__dlpack__")(nb::arg("max_version") = nb::make_tuple(1, 0));
+  } catch (const nb::python_error& error) {
+    if (!error.matches(PyExc_TypeError)) throw;
+  }
+  return given.attr("__dlpack__")();
+}
+
+template <class Place>
+nb::object capsule_of(nb::handle given, const Place& place) {
+  nb::object lent;
+  try {
+    lent = call_dlpack(given);
+  } catch (const nb::python_error& error) {
+    if (!error.matches(PyExc_Exception)) throw;  // Ctrl-C, or the end of the program
+    const std::string what = nb::repr(error.value()).c_str();
+    refuse(place, fmt::format("an array whose __dlpack__ raised {}", what), lend_it, error.value());
+  }
+  if (!PyCapsule_CheckExact(lent.ptr())) {
+    refuse(place, fmt::format("an array whose __dlpack__ gives {}, no capsule", Py_TYPE(lent.ptr())->tp_name), lend_it);
+  }
+  return lent;
 }
 
 template <class Place>
@@ -238,11 +267,12 @@ Argument Held::add_buffer(nb::handle given, const Place& place) {
 }
 
 Argument Held::add_dlpack(nb::handle given, const Place& place) {
+  const nb::object lent = capsule_of(given, place);
   nb::ndarray<> array;
-  if (!nb::try_cast(given, array, false)) {
+  if (!nb::try_cast(lent, array, false)) {
     nb::ndarray<nb::ro> readable;
-    if (!nb::try_cast(given, readable, false)) {
-      refuse(place, "an array that DLPack cannot lend", "Give a dense array on the CPU.");
+    if (!nb::try_cast(lent, readable, false)) {
+      refuse(place, "an array that DLPack cannot lend", lend_it);
     }
     if (place.is_output()) {
       refuse(place, "a read-only DLPack array", make_writable);

@@ -86,6 +86,46 @@ def test_dlpack_is_an_output(computing, arrays):
     np.testing.assert_array_equal(arrays[1][0], arrays[0][0] + 1)
 
 
+class RaisingDLPack(OnlyDLPack):
+    """`inner` is what lending raises."""
+
+    def __dlpack__(self, **keywords):
+        raise self.inner
+
+
+def test_why_dlpack_cannot_lend_is_told(instance, arrays):
+    cause = BufferError("Can't export tensors that require gradient")
+    for inputs, outputs in ([RaisingDLPack(cause)], arrays[1]), (arrays[0], [RaisingDLPack(cause)]):
+        with pytest.raises(ax.InvalidArgument, match="put 0 .*BufferError.*require gradient") as caught:
+            instance.run(inputs, outputs)
+        assert caught.value.__cause__ is cause
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_what_is_no_error_of_dlpack_passes_through(instance, arrays, kind):
+    with pytest.raises(kind):
+        instance.run([RaisingDLPack(kind())], arrays[1])
+    instance.run(*arrays)
+
+
+def test_dlpack_of_before_versions_is_taken(computing, arrays):
+    class Old(OnlyDLPack):
+        def __dlpack__(self, stream=None):
+            return self.inner.__dlpack__()
+
+    computing.run([Old(arrays[0][0])], arrays[1])
+    np.testing.assert_array_equal(arrays[1][0], arrays[0][0] + 1)
+
+
+def test_dlpack_that_gives_no_capsule_is_an_error(instance, arrays):
+    class Wrong(OnlyDLPack):
+        def __dlpack__(self, **keywords):
+            return 3
+
+    with pytest.raises(ax.InvalidArgument, match="Input 0 .*__dlpack__ gives int"):
+        instance.run([Wrong(arrays[0][0])], arrays[1])
+
+
 def test_descriptors_that_can_be_mapped_are_taken(context, topology, package, arrays):
     values = np.arange(16, dtype=np.int8)
     fds = [os.memfd_create("in"), os.memfd_create("out")]
