@@ -63,7 +63,7 @@ void bind_connection(nb::module_& module) {
   bound.def_prop_ro("cores", &cores, nb::sig("def cores(self) -> tuple[int, ...]"), "The numbers of the reserved cores, consecutive.");
   bound.def("release", &release,
             "Releases its instances and frees the cores. Waits for runs that are going on, 5 s at most for all. Again: likewise.");
-  bound.def("load_model_instance", &load_instance, "model"_a, "keywords"_a,
+  bound.def("load_model_instance", &load_instance, "model"_a.none(), "keywords"_a,
             nb::sig("def load_model_instance(self, model: Model, **kwargs: polymetis._types.Property) -> ModelInstance"),
             "Loads a model on free cores of this connection; several instances may share a connection.\n\n"
             "num_sub_devices: cores, 0 for the model's batch; more than the batch multiplies the leading dimension of all tensors.\n"

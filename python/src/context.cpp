@@ -1,5 +1,6 @@
 #include <nanobind/stl/string.h>
 
+#include <limits>
 #include <optional>
 
 #include "convert.hpp"
@@ -111,12 +112,21 @@ nb::object find(const PyContext& self, nb::handle device) {
   return device_info(unlocked([&] { return self.handle.find_device(chosen); }));
 }
 
+std::size_t cores(nb::handle asked) {
+  const std::size_t number = count(asked, "num_sub_devices", 1);
+  if (number > std::numeric_limits<std::uint32_t>::max()) {
+    raise("InvalidArgument",
+          std::string("num_sub_devices > available: no device has ") + nb::str(asked).c_str() + " cores; list_devices() says how many.");
+  }
+  return number;
+}
+
 nb::object connect(nb::handle self, nb::handle device, nb::handle num_sub_devices, const nb::kwargs& keywords) {
   const auto& context = nb::cast<const PyContext&>(self);
   const DeviceSelector chosen = selector(device);
-  const std::size_t cores = count(num_sub_devices, "num_sub_devices");
+  const std::size_t number = cores(num_sub_devices);
   const Properties asked = properties(keywords);
-  Connection connection = unlocked([&] { return context.handle.device_connect(chosen, cores, asked); });
+  Connection connection = unlocked([&] { return context.handle.device_connect(chosen, number, asked); });
   return nb::cast(new PyConnection(std::move(connection), nb::borrow(self)), nb::rv_policy::take_ownership);
 }
 
@@ -176,7 +186,7 @@ void bind_context(nb::module_& module) {
   bound.def("read_device_configuration", &configuration, "device"_a.none(),
             nb::sig("def read_device_configuration(self, device: polymetis._types.Device) -> dict[str, str]"),
             "The settings that configure_device sets, by the same keys, as text.");
-  bound.def("device_connect", &connect, "device"_a.none() = nb::none(), "num_sub_devices"_a = 1, "keywords"_a,
+  bound.def("device_connect", &connect, "device"_a.none() = nb::none(), "num_sub_devices"_a.none() = 1, "keywords"_a,
             nb::sig("def device_connect(self, device: polymetis._types.Device = None, num_sub_devices: int = 1, "
                     "**kwargs: polymetis._types.Property) -> Connection"),
             "Reserves num_sub_devices consecutive cores of a device for this process until the connection is released.\n\n"
@@ -184,7 +194,7 @@ void bind_context(nb::module_& module) {
             "kwargs: device_firmware_check, device_name.\n"
             "Raises DeviceInUse with who holds the cores, InvalidArgument for an unknown device or more cores than it has, "
             "InvalidConfiguration for an unknown keyword, ConnectionError.");
-  bound.def("load_model", &load, "path"_a, nb::sig("def load_model(self, path: str | os.PathLike[str]) -> Model"),
+  bound.def("load_model", &load, "path"_a.none(), nb::sig("def load_model(self, path: str | os.PathLike[str]) -> Model"),
             "Reads a compiled package: its folder or its model.json. Nothing is on a device yet.\n\nRaises FileNotFoundError where it is missing; "
             "ValueError where it is damaged, of another version or of another vendor's compiler.");
 }

@@ -38,6 +38,14 @@ std::string name_of(nb::handle device) {
 
 bool is_integer(nb::handle value) { return PyIndex_Check(value.ptr()) && !PyBool_Check(value.ptr()); }
 
+std::string decimal(nb::handle integer) {
+  const nb::object number = nb::steal(PyNumber_Index(integer.ptr()));
+  if (!number.is_valid()) {
+    throw nb::python_error();
+  }
+  return utf8(nb::str(number));
+}
+
 std::string property(nb::handle key, nb::handle value) {
   if (PyBool_Check(value.ptr())) {
     return value.is(Py_True) ? "1" : "0";
@@ -48,11 +56,7 @@ std::string property(nb::handle key, nb::handle value) {
   if (!PyIndex_Check(value.ptr())) {
     wrong_type(fmt::format("The property {} is given as bool, int or str; got {}.", utf8(key), type_of(value)));
   }
-  const nb::object number = nb::steal(PyNumber_Index(value.ptr()));
-  if (!number.is_valid()) {
-    throw nb::python_error();
-  }
-  return utf8(nb::str(number));
+  return decimal(value);
 }
 
 nb::tuple as_tuple(const std::vector<std::size_t>& values) {
@@ -88,6 +92,11 @@ DeviceSelector selector(nb::handle device) {
     return std::monostate();
   }
   if (is_integer(device)) {
+    constexpr std::size_t surely_fit = 18;
+    std::string digits = decimal(device);
+    if (digits.size() > surely_fit && digits.front() != '-') {
+      return digits;  // no device has that place or name, and the error says it as it was given
+    }
     return count(device, "The place of a device in list_devices()");
   }
   return PyUnicode_Check(device.ptr()) ? utf8(device) : name_of(device);
@@ -101,7 +110,7 @@ Properties properties(const nb::kwargs& keywords) {
   return result;
 }
 
-std::size_t count(nb::handle value, const char* what) {
+std::size_t count(nb::handle value, const char* what, Py_ssize_t least) {
   if (!is_integer(value)) {
     wrong_type(fmt::format("{} is an int; got {}.", what, type_of(value)));
   }
@@ -109,8 +118,8 @@ std::size_t count(nb::handle value, const char* what) {
   if (number == -1 && PyErr_Occurred() != nullptr) {
     throw nb::python_error();
   }
-  if (number < 0) {
-    raise("InvalidArgument", fmt::format("{} is 0 or more; got {}.", what, number));
+  if (number < least) {
+    raise("InvalidArgument", fmt::format("{} is {} or more; got {}.", what, least, decimal(value)));
   }
   return static_cast<std::size_t>(number);
 }
@@ -118,7 +127,11 @@ std::size_t count(nb::handle value, const char* what) {
 std::filesystem::path path(nb::handle value) {
   PyObject* bytes = nullptr;
   if (PyUnicode_FSConverter(value.ptr(), &bytes) == 0) {
-    throw nb::python_error();
+    const nb::python_error error;
+    if (error.matches(PyExc_TypeError) && !nb::hasattr(value, "__fspath__")) {
+      wrong_type(fmt::format("A path is str, bytes or os.PathLike; got {}.", type_of(value)));
+    }
+    throw error;
   }
   const nb::object owner = nb::steal(bytes);
   return {std::string(PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)))};

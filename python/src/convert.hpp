@@ -15,8 +15,9 @@ namespace polymetis::python {
 DeviceSelector selector(nanobind::handle device);
 /// Keywords as properties: bool as 0 and 1, int in decimal, str as it is. Errors: TypeError.
 Properties properties(const nanobind::kwargs& keywords);
-/// A count that a caller gave as int. Errors: TypeError; InvalidArgument where it is negative.
-std::size_t count(nanobind::handle value, const char* what);
+/// A count that a caller gave as int. Errors: TypeError; InvalidArgument where it is less than `least`. One beyond all is the
+/// largest.
+std::size_t count(nanobind::handle value, const char* what, Py_ssize_t least = 0);
 /// str, bytes or os.PathLike. Errors: TypeError; ValueError for a NUL inside.
 std::filesystem::path path(nanobind::handle value);
 

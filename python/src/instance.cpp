@@ -128,7 +128,7 @@ void bind_instance(nb::module_& module) {
       "outputs", [](const PyInstance& self) { return tensors(self, &ModelInstance::outputs); },
       nb::sig("def outputs(self) -> list[polymetis._tensor.TensorInfo]"),
       "The tensors that run() fills; the leading dimension counts the instance's cores.");
-  bound.def("run", &run, "inputs"_a, "outputs"_a,
+  bound.def("run", &run, "inputs"_a.none(), "outputs"_a.none(),
             nb::sig("def run(self, inputs: typing.Sequence[polymetis._types.Tensor], outputs: typing.Sequence[polymetis._types.Tensor]) -> None"),
             "Runs one frame (or one batch) and blocks until the outputs are written; other threads run meanwhile.\n\n"
             "inputs, outputs: a list with one item for each of inputs() and outputs(), in that order: a C-contiguous int8 array of its shape\n"
@@ -137,7 +137,7 @@ void bind_instance(nb::module_& module) {
             "Ctrl-C ends the wait; the arrays are kept until the device lets go of them.\n\n"
             "Raises InvalidArgument for a wrong number, shape, type, layout, size, an overlap, a read-only output, after release, or while another "
             "thread runs it; ConnectionError where the device or its link failed; RuntimeError where the run failed.");
-  bound.def("run_async", &run_async, "inputs"_a, "outputs"_a,
+  bound.def("run_async", &run_async, "inputs"_a.none(), "outputs"_a.none(),
             nb::sig("def run_async(self, inputs: typing.Sequence[polymetis._types.Tensor], outputs: typing.Sequence[polymetis._types.Tensor]) "
                     "-> polymetis._future.RunFuture"),
             "Queues one frame and returns at once; arguments as for run(). The arrays are kept until the device lets go of them.\n\n"

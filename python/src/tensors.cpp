@@ -81,6 +81,12 @@ constexpr const char* copy_it = "Use np.ascontiguousarray, and for outputs an ar
 constexpr const char* lend_it = "Give a dense array on the CPU.";
 constexpr const char* make_writable = "Results are written in place: give an array that can be written.";
 
+/// An int, of NumPy too; arrays have an index as well, and a length.
+bool is_number(nb::handle given) {
+  const PyMappingMethods* const methods = Py_TYPE(given.ptr())->tp_as_mapping;
+  return PyIndex_Check(given.ptr()) && !PyBool_Check(given.ptr()) && (methods == nullptr || methods->mp_length == nullptr);
+}
+
 bool same_shape(const Border& border, const Py_buffer& view) {
   return view.ndim == static_cast<int>(border.shape.size()) && std::equal(border.shape.begin(), border.shape.end(), view.shape);
 }
@@ -215,7 +221,7 @@ void Held::add_all(const std::vector<Border>& borders, nb::handle given, const c
   const bool sequence = PyList_Check(given.ptr()) || PyTuple_Check(given.ptr());
   if (!sequence && (PyObject_CheckBuffer(given.ptr()) || PyUnicode_Check(given.ptr()) || !PySequence_Check(given.ptr()))) {
     raise("InvalidType",
-          fmt::format("{}s are a list with one array for each tensor; got {}. Put it in a list.", direction, Py_TYPE(given.ptr())->tp_name));
+          fmt::format("{}s are a list with one array for each tensor; got {}. Give a list.", direction, Py_TYPE(given.ptr())->tp_name));
   }
   const nb::object items = nb::steal(PySequence_Fast(given.ptr(), "a list is needed"));
   if (!items.is_valid()) {
@@ -237,16 +243,18 @@ void Held::add_all(const std::vector<Border>& borders, nb::handle given, const c
 }
 
 Argument Held::add(nb::handle given, const Place& place) {
-  if (PyObject_CheckBuffer(given.ptr())) {
-    return add_buffer(given, place);
-  }
-  if (PyLong_Check(given.ptr()) && !PyBool_Check(given.ptr())) {
-    const long fd = PyLong_AsLong(given.ptr());
+  if (is_number(given)) {
+    const Py_ssize_t fd = PyNumber_AsSsize_t(given.ptr(), nullptr);
+    if (fd == -1 && PyErr_Occurred() != nullptr) {
+      throw nb::python_error();
+    }
     if (fd < 0 || fd > std::numeric_limits<int>::max()) {
-      PyErr_Clear();
       refuse(place, "an int that is no file descriptor", "Give the descriptor of a dma-buf or memfd, 0 or more.");
     }
     return {.fd = static_cast<int>(fd)};
+  }
+  if (PyObject_CheckBuffer(given.ptr())) {
+    return add_buffer(given, place);
   }
   if (nb::hasattr(given, "__dlpack__")) {
     return add_dlpack(given, place);

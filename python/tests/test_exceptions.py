@@ -64,7 +64,9 @@ sys.exit(cli.main(["doctor"]))
 
 
 def test_what_is_no_model_and_no_text_of_devices(context):
-    with context.device_connect() as connection, pytest.raises(ax.InvalidType, match="takes a Model, .*got str"):
-        connection.load_model_instance("model.json")
+    with context.device_connect() as connection:
+        for thing, name in (("model.json", "str"), (None, "NoneType")):
+            with pytest.raises(ax.InvalidType, match=f"takes a Model, .*got {name}"):
+                connection.load_model_instance(thing)
     with pytest.raises(ax.InvalidType, match="a text such as .*got int"):
         ax.select_devices(0, context)

@@ -134,15 +134,15 @@ def test_descriptors_that_can_be_mapped_are_taken(context, topology, package, ar
         os.ftruncate(fds[1], 16)
         with ax.Context(topology=topology('[[board]]\nname = "computing"\n')) as computing:
             instance = computing.device_connect().load_model_instance(computing.load_model(package), input_dmabuf=True, output_dmabuf=True)
-            for _ in range(2):
-                instance.run(fds[:1], fds[1:])
+            for kind in (int, np.int64, np.int32):
+                instance.run([kind(fds[0])], [kind(fds[1])])
         np.testing.assert_array_equal(np.frombuffer(os.pread(fds[1], 16, 0), np.int8), values + 1)
     finally:
         for fd in fds:
             os.close(fd)
 
 
-@pytest.mark.parametrize("bad", [-1, 10**9, 10**30])
+@pytest.mark.parametrize("bad", [-1, 10**9, 10**30, np.int64(-1)])
 def test_what_is_no_descriptor_is_an_error(context, package, arrays, bad):
     instance = context.device_connect().load_model_instance(context.load_model(package), input_dmabuf=1)
     with pytest.raises(ax.Error, match="descriptor|fd"):
@@ -223,8 +223,11 @@ def test_what_has_no_memory_is_a_type_error(instance, arrays, thing):
 
 @pytest.mark.parametrize("thing", [np.zeros(SIXTEEN, np.int8), None, 3, "ab", b"ab", {"x": 1}, {1, 2}])
 def test_what_is_no_list_is_an_error(instance, arrays, thing):
-    with pytest.raises(TypeError, match="list"):
-        instance.run(thing, arrays[1])
+    for call in (instance.run, instance.run_async):
+        with pytest.raises(ax.InvalidType, match=f"Inputs are a list .*got .*{type(thing).__name__}"):
+            call(thing, arrays[1])
+        with pytest.raises(ax.InvalidType, match=f"Outputs are a list .*got .*{type(thing).__name__}"):
+            call(arrays[0], thing)
 
 
 @pytest.mark.parametrize("number", [0, 2, 1000])
