@@ -298,7 +298,7 @@ AXR_EXPORT axrModelInstance* axr_load_model_instance(axrConnection* connection, 
  * Runs one frame (or one batch) and blocks until the outputs are written.
  * One argument a tensor, in the order of the model, `axr_tensor_size` bytes each; where the instance has more cores than the model's
  * batch, the leading dimension grows with them. With `double_buffer` the outputs are those of the run before the last; the first two
- * are zero points. All memory stays the caller's, who leaves it alone until the call returns.
+ * are zero points; `axr_run_async_model_instance` has no such delay. All memory stays the caller's, who leaves it alone until the call returns.
  * Errors: AXR_ERROR_INVALID_ARGUMENT wrong count or size, an offset, overlapping outputs, or running in another thread;
  * AXR_ERROR_CONNECTION_ERROR the device failed; AXR_ERROR_RUNTIME_ERROR the run failed.
  */
@@ -308,6 +308,7 @@ AXR_EXPORT axrResult axr_run_model_instance(axrModelInstance* instance, const ax
 /**
  * Queues one frame and returns at once; `callback` is called with `arg` exactly once, unless this call fails.
  * Arguments as above; the arrays may go when the call returns, the memory they name is lent until the callback.
+ * With `double_buffer` too, each gets its own frame's outputs, and is no run by which those of axr_run_model_instance are delayed.
  * Errors: as `axr_run_model_instance`; AXR_ERROR_PENDING_ERROR the queue is full (max_inflight + max_pending).
  */
 AXR_EXPORT axrResult axr_run_async_model_instance(axrModelInstance* instance, const axrArgument* inputs, size_t num_inputs,

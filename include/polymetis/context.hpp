@@ -111,7 +111,8 @@ class POLYMETIS_API ModelInstance {
   /// Errors: `invalid_argument` wrong count, size, overlap, offset, released, made before fork, or already running in another thread;
   /// `connection_error` the device or its link failed; `runtime_error` the run failed or was interrupted.
   Status run(std::span<const Argument> inputs, std::span<const Argument> outputs, const RunOptions& options = {}) const;
-  /// Queues one frame and returns at once; `done` is called exactly once unless this call fails.
+  /// Queues one frame and returns at once; `done` is called exactly once unless this call fails. With `double_buffer` too, the outputs are
+  /// those of this frame, and it does not count among the runs of `run`.
   /// Errors: as `run`; `pending` the queue is full (`max_inflight` + `max_pending`).
   Status run_async(std::span<const Argument> inputs, std::span<const Argument> outputs, RunCallback done,
                    std::shared_ptr<void> keep_alive = {}) const;

@@ -199,7 +199,7 @@ class Connection(Object):
         num_sub_devices: cores, 0 for the model's batch; more than the batch multiplies the leading dimension of all tensors.
         aipu_cores: share of the on-chip memory, in cores (0: num_sub_devices).
         input_dmabuf, output_dmabuf: arguments are file descriptors that can be mapped.
-        double_buffer: run i gives the result of run i - 2; the first two are zero points.
+        double_buffer: run i gives the result of run i - 2; the first two are zero points. run_async gives its own, undelayed.
         async_mode, max_inflight, max_pending: how many run_async may be queued.
         device_profiling, host_profiling, elf_in_ddr: as the API has them.
 

@@ -69,7 +69,7 @@ void bind_connection(nb::module_& module) {
             "num_sub_devices: cores, 0 for the model's batch; more than the batch multiplies the leading dimension of all tensors.\n"
             "aipu_cores: share of the on-chip memory, in cores (0: num_sub_devices).\n"
             "input_dmabuf, output_dmabuf: arguments are file descriptors that can be mapped.\n"
-            "double_buffer: run i gives the result of run i - 2; the first two are zero points.\n"
+            "double_buffer: run i gives the result of run i - 2; the first two are zero points. run_async gives its own, undelayed.\n"
             "async_mode, max_inflight, max_pending: how many run_async may be queued.\n"
             "device_profiling, host_profiling, elf_in_ddr: as the API has them.\n\n"
             "Raises InvalidConfiguration for an unknown keyword, ValueError for a bad value, InvalidArgument for more cores than are free, "

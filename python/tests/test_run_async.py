@@ -145,6 +145,20 @@ def test_arrays_are_the_callers_again_in_the_callback(slow):
     assert found.result(timeout=5) is None
 
 
+def test_with_double_buffering_each_gets_its_own_result_and_counts_as_no_run(topology, package):
+    with ax.Context(topology=topology('[[board]]\nname = "computing"\n')) as context:
+        instance = context.device_connect().load_model_instance(context.load_model(package), double_buffer=True)
+
+        def answer(call, value):
+            output = np.full(SIXTEEN, 99, np.int8)
+            call([np.full(SIXTEEN, value, np.int8)], [output])
+            return int(output[0, 0, 0, 0])
+
+        assert answer(instance.run, 1) == 0
+        assert answer(lambda *frame: instance.run_async(*frame).result(timeout=5), 20) == 21
+        assert [answer(instance.run, value) for value in (2, 3, 4)] == [0, 2, 3]
+
+
 def test_a_dropped_future_is_no_harm(slow, arrays):
     slow.run_async(*arrays)
     slow.run_async([arrays[0][0].copy()], [arrays[1][0].copy()]).result(timeout=5)
