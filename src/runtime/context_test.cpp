@@ -232,7 +232,7 @@ TEST_F(PolicyTest, ADriverThatCannotListYetTakesNoVirtualCardsAway) {
   auto asked = options();
   asked.virtual_cards = VirtualCards::automatic;
   const auto made = Context::create(asked);
-  EXPECT_EQ(made->drivers()[0].state, "not used: " + control->list_status.to_string());
+  EXPECT_EQ(made->drivers()->at(0).state, "not used: " + control->list_status.to_string());
   EXPECT_EQ(made->list_devices()->size(), 2U);
   control->list_status = Status(Code::connection_error, "the bus does not answer");
   EXPECT_EQ(used(VirtualCards::automatic, {}), (std::vector<bool>{true, false})) << "a card that fails is there";
