@@ -104,7 +104,9 @@ class HostInstance final : public DriverInstance {
  public:
   explicit HostInstance(InstanceParts parts) : queue_(std::make_shared<HostQueue>(std::move(parts))) {}
 
-  [[nodiscard]] InstanceTraits traits() const noexcept override { return {.depth = instance_depth, .recall = Recall::waiting}; }
+  [[nodiscard]] InstanceTraits traits() const noexcept override {
+    return {.depth = instance_depth, .recall = Recall::waiting, .hang_floor = computed_hang_floor};
+  }
   void submit(Job& job) noexcept override { queue_->submit(job); }
   void abandon(Ticket ticket) noexcept override { queue_->abandon(ticket); }
 

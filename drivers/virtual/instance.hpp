@@ -12,6 +12,11 @@ namespace polymetis::virtual_card {
 
 constexpr unsigned instance_depth = 2;
 
+/// No job is called hung before this age: where nothing is computed it is how late a crowded computer may be with a thread, else also with the
+/// computation.
+constexpr Duration instant_hang_floor = std::chrono::milliseconds(200);
+constexpr Duration computed_hang_floor = std::chrono::seconds(1);
+
 /// What every kind of instance is made from.
 struct InstanceParts {
   std::shared_ptr<Host> host;

@@ -13,7 +13,7 @@ class InstantInstance final : public DriverInstance {
   explicit InstantInstance(InstanceParts parts) : parts_(std::move(parts)) {}
 
   [[nodiscard]] InstanceTraits traits() const noexcept override {
-    return {.depth = instance_depth, .recall = Recall::waiting, .hang_floor = std::chrono::milliseconds(20)};
+    return {.depth = instance_depth, .recall = Recall::waiting, .hang_floor = instant_hang_floor};
   }
 
   void submit(Job& job) noexcept override {

@@ -65,12 +65,11 @@ class TimedQueue final : public Turn, public std::enable_shared_from_this<TimedQ
     if (again) parts_.budget->ask(*this);
   }
 
-  /// What computes can be late by as much as the computer is busy.
   [[nodiscard]] Duration hang_floor() const noexcept {
     const auto& device = *parts_.device;
     const double period = period_ns(device.spec().timing.frames_per_second, device.clock_mhz(parts_.cores));
     const auto rows = Duration(static_cast<std::int64_t>(4 * instance_depth * period));
-    return std::max<Duration>(computes_ ? std::chrono::milliseconds(1000) : std::chrono::milliseconds(20), rows);
+    return std::max(computes_ ? computed_hang_floor : instant_hang_floor, rows);
   }
 
   void abandon(const Ticket& ticket) noexcept {

@@ -16,7 +16,7 @@ class Crowd {
  public:
   Crowd(Stream stream, Host& host, Duration duration) {
     const TimePoint end = host.now() + duration;
-    for (int i = 0; i < 64; ++i)
+    for (int i = 0; i < 512; ++i)
       threads_.emplace_back([stream, &host, end]() mutable {
         while (host.now() < end)
           if (auto slot = stream.try_slot()) static_cast<void>(stream.try_submit(*slot));
