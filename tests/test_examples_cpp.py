@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.timeout(600)  # the first test builds
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("builds")]  # the first test builds
 ROOT = Path(__file__).parents[1]
 BUILD = Path(os.environ.get("POLYMETIS_BUILD", ROOT / "build" / "dev"))
 ENGINE = next((ROOT / ".venv" / "lib").glob("python3*")) / "site-packages"

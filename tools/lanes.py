@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
+CPUS = len(os.sched_getaffinity(0))
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
 SANITIZERS = {
     "TBB_ENABLE_SANITIZERS": "1",
@@ -98,10 +99,14 @@ def print_failures(report: Path) -> None:
             print(f"--- FAILED {case.get('name')}\n{(case.findtext('system-out') or '').strip()[-4000:]}", flush=True)
 
 
-def pytest(name: str, *arguments: str) -> Outcome:
+def pytest(name: str, workers: int, *arguments: str) -> Outcome:
+    """Tests of one `xdist_group` run in one worker, one after the other."""
     report = BUILD / f"{name}-tests.xml"
     report.unlink(missing_ok=True)
-    return counted(report, call(PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments))
+    return counted(
+        report,
+        call(PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(workers), "--dist", "loadgroup", f"--junitxml={report}", *arguments),
+    )
 
 
 def unit() -> Outcome:
@@ -111,7 +116,7 @@ def unit() -> Outcome:
 
 def python() -> Outcome:
     must("tools/install-python")
-    return pytest("python", "python/tests")
+    return pytest("python", 2 * CPUS, "python/tests")  # they mostly wait
 
 
 def sanitizer(preset: str, programs: tuple[str, ...]) -> Outcome:
@@ -127,7 +132,7 @@ def fuzz() -> Outcome:
 
 def end_to_end() -> Outcome:
     must(PYTHON, "-m", "polymetis.compile.recipes", "build/models")
-    return pytest("end_to_end", "tests")
+    return pytest("end_to_end", CPUS, "tests")
 
 
 TEXTS = ("docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench", "models")
