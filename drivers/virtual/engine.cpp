@@ -18,8 +18,8 @@
 
 // The only file that sees OpenVINO.
 //
-// A compiled network without streams (a lane) is run by one thread at a time, on the thread that calls, and the engine starts no thread: one of
-// the engine's own would be kept for the next network and be missing in a forked child, which would wait for it for ever. With streams in one
+// A compiled network without streams (a lane) is run by one thread at a time, on the thread that calls, and waits for no thread of the engine's:
+// that of a stream would be kept for the next network and be missing in a forked child, which would wait for it for ever. With streams in one
 // compiled network the engine chooses the stream by the calling thread, and two threads that share one wait for each other on an idle CPU.
 
 namespace polymetis::virtual_card {
