@@ -41,9 +41,9 @@ TEST(Behaviour, EveryKeyThatChangesItIsSeen) {
                                           fault + "probability = 0.5",
                                           fault + "input_starts_with = 'dead'",
                                           fault + "lasts = 0.5",
-                                          fault + "holds = 1",
+                                          card + "[[board.fault]]\nkind = 'hang'\nholds = 1",
                                           fault + "factor = 2",
-                                          fault + "every = 2",
+                                          card + "[[board.fault]]\nkind = 'flapping'\nevery = 2",
                                           fault + "[[board.fault]]\nkind = 'slow'",
                                           card + "[[fault]]\nkind = 'hang'",
                                           card + "[[fault]]\nkind = 'lost'"};

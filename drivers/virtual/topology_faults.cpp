@@ -1,8 +1,14 @@
 #include "virtual/topology_faults.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <initializer_list>
+
+#include "faulty/faulty.hpp"
 
 namespace polymetis::virtual_card {
 
@@ -19,6 +25,14 @@ const std::vector<std::string_view>& fault_words() {  // in the order of FaultKi
       "lost",         "flapping", "link_flap", "hang",    "timeout",       "transfer_failed",      "transfer_aborted",
       "memory_error", "error",    "slow",      "corrupt", "answers_twice", "answers_after_abandon"};
   return words;
+}
+
+/// A key without effect is a misunderstanding.
+void only_of(TableReader& reader, std::string_view key, FaultKind kind, std::initializer_list<FaultKind> kinds) {
+  if (!reader.has(key) || std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) return;
+  std::vector<std::string> words;
+  for (const FaultKind one : kinds) words.push_back(fmt::format("\"{}\"", faulty::fault_name(one)));
+  reader.reject(key, fmt::format("a key that \"{}\" does not use", faulty::fault_name(kind)), fmt::format("it with {}", fmt::join(words, ", ")));
 }
 
 std::optional<Duration> seconds(TableReader& reader, std::string_view key, double least) {
@@ -55,6 +69,11 @@ Fault read_fault(TableReader& reader, std::vector<std::string> devices) {
   fault.holds = seconds(reader, "holds", 0);
   if (const auto factor = reader.number("factor", 1, 1e6)) fault.factor = *factor;
   if (const auto every = seconds(reader, "every", 1e-6)) fault.every = *every;
+  if (kind) {
+    only_of(reader, "holds", fault.kind, {FaultKind::hang, FaultKind::timeout, FaultKind::answers_after_abandon});
+    only_of(reader, "factor", fault.kind, {FaultKind::slow});
+    only_of(reader, "every", fault.kind, {FaultKind::flapping});
+  }
   if (fault.kind == FaultKind::flapping && fault.lasts && *fault.lasts >= fault.every) {
     reader.reject("lasts", "as long as `every` or longer", "less than `every`, which is 1 second where it is not set");
   }

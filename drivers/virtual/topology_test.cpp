@@ -140,6 +140,8 @@ struct Bad {
   const char* allowed;
 };
 
+void PrintTo(const Bad& bad, std::ostream* stream) { *stream << bad.key << ": " << bad.found; }
+
 class TopologyRefusal : public ::testing::TestWithParam<Bad> {};
 
 TEST_P(TopologyRefusal, NamesLineKeyFoundAndAllowed) {
@@ -192,7 +194,10 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"[[board]]\nname='a'\n[[board.fault]]\nkind='error'\nprobability=1.5", "5", "board[0].fault[0].probability", "1.5", "0 to 1"},
         Bad{"[[board]]\nname='a'\n[[board.fault]]\nkind='error'\ninput_starts_with='xyz'", "5", "board[0].fault[0].input_starts_with", "xyz", "hex"},
         Bad{"[[board]]\nname='a'\n[[fault]]\nkind='slow'\nfactor=0.5", "5", "fault[0].factor", "0.5", "1 to"},
-        Bad{"[[board]]\nname='a'\n[[fault]]\nkind='flapping'\nlasts=2", "5", "fault[0].lasts", "as long as", "less than"}));
+        Bad{"[[board]]\nname='a'\n[[fault]]\nkind='flapping'\nlasts=2", "5", "fault[0].lasts", "as long as", "less than"},
+        Bad{"[[board]]\nname='a'\n[[fault]]\nkind='hang'\nfactor=2", "5", "fault[0].factor", "a key that \"hang\" does not use", "\"slow\""},
+        Bad{"[[board]]\nname='a'\n[[fault]]\nkind='slow'\nevery=2", "5", "fault[0].every", "a key that \"slow\" does not use", "\"flapping\""},
+        Bad{"[[board]]\nname='a'\n[[fault]]\nkind='lost'\nholds=2", "5", "fault[0].holds", "a key that \"lost\" does not use", "\"timeout\""}));
 
 TEST(Topology, WhatIsNoTomlIsNamedWithItsLine) {
   EXPECT_NE(complaint("[[board]]\nname = = 3").find("t.toml, line 2: not TOML"), std::string::npos) << complaint("[[board]]\nname = = 3");
