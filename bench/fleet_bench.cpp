@@ -73,7 +73,7 @@ struct Bed {
 std::filesystem::path models = "build/models";  // the compiled packages
 const std::string instant = "timing = \"host\"";
 constexpr double card_rate = 1946;
-constexpr Duration hang_floor = 20ms;
+constexpr Duration hang_floor = 250ms;  // above the driver's own, so that the bound is known
 const std::string fixed = "timing = { fps = 486.5 }";
 
 /// Frames/s of `streams` ordered streams with a deadline, all fed by this thread.

@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--models", type=Path, default=BUILD / "models", help="(default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
-    console = Console(stderr=options.json)
+    console = Console(stderr=options.json, width=None if sys.stdout.isatty() else 120)
     subprocess.run(["cmake", "--preset", "dev", "-DPOLYMETIS_BENCH=ON"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", "--preset", "dev", "--target", "runtime_bench", "fleet_bench"], cwd=ROOT, check=True)
     figures, failed = [], False
