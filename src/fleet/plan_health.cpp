@@ -116,10 +116,14 @@ void Plan::begin_probing(DeviceId id) {
   ready_if_probed(id);  // with no executor there is nothing to probe
 }
 
-/// Asks for a fresh instance; what the old one holds is given up.
+/// Asks for a fresh instance, but for one that is retired; what the old one holds is given up.
 void Plan::reload(ExecutorId id) {
   Executor& executor = executors_[id];
-  if (executor.reloading || executor.retired) return;
+  if (executor.reloading) return;
+  if (executor.retired) {
+    clear(executor, Status(Code::runtime_error, "The instance was taken away."));
+    return retire_if_idle(id);
+  }
   executor.probing = executor.reloading = true;
   executor.overtaken = false;
   clear(executor, Status(Code::runtime_error, "The instance was loaded anew."));

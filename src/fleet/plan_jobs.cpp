@@ -174,7 +174,10 @@ void Plan::overtake(ExecutorId id) {
   const Status hung(Code::runtime_error,
                     fmt::format("A run on {} has not ended after {:.4g} ms, which is longer than any run there should take.", device.name, bound_ms));
   const JobId job_id = executor.jobs.front();
-  if (jobs_[job_id].probe && !jobs_[job_id].abandoned) return quarantine(device_id, std::string(hung.message()));
+  if (jobs_[job_id].probe && !jobs_[job_id].abandoned) {
+    if (executor.retired) reload(id);  // the device does not count it any more, and would leave its probe where it is
+    return quarantine(device_id, std::string(hung.message()));
+  }
   executor.overtaken = true;
   note_hang(executor.model, device_id, hung);
   for (std::size_t i = 1; i < executor.jobs.size(); ++i) abandon(executor.jobs[i], hung);
