@@ -89,45 +89,6 @@ TEST(Plan, AModelThatCannotBeLoadedOnACardThatCameBackLeavesItToTheOthers) {
   EXPECT_EQ(std::count(cards.changes.begin(), cards.changes.end(), "too large: adjusted"), 1);
 }
 
-TEST(Plan, WhatIsRetiredWhileItIsLoadedIsHeldUntilThen) {
-  Plan plan;
-  Actions actions;
-  TimePoint now{1s};
-  const auto apply = [&](const PlanEvent& event) { plan.apply(now, event, actions); };
-  apply(event::AddDevice{"card", "board"});
-  apply(event::AddModel{"model", 1, 5ms});
-  apply(event::AddExecutor{.device = DeviceId(0), .model = ModelId(0), .trouble = "The link is down."});
-  now = plan.wakeup();
-  apply(event::Tick{});
-  ASSERT_EQ(actions.reloads.size(), 1);
-  apply(event::RetireExecutor{ExecutorId(0)});
-  EXPECT_TRUE(actions.retired.empty());
-  apply(event::Reloaded{.executor = ExecutorId(0)});
-  EXPECT_EQ(actions.retired.size(), 1);
-}
-
-TEST(Plan, WhatIsRetiredWhileItsProbeHangsIsGivenUp) {
-  Plan plan;
-  Actions actions;
-  TimePoint now{1s};
-  const auto apply = [&](const PlanEvent& event) { plan.apply(now, event, actions); };
-  apply(event::AddDevice{"card", "board"});
-  apply(event::AddModel{"model", 1, 5ms});
-  apply(event::AddExecutor{.device = DeviceId(0), .model = ModelId(0), .trouble = "The link is down."});
-  now = plan.wakeup();
-  apply(event::Tick{});
-  apply(event::Reloaded{.executor = ExecutorId(0), .depth = 2, .hang_floor = 20ms});
-  ASSERT_EQ(actions.starts.size(), 1);  // the probe
-  apply(event::RetireExecutor{ExecutorId(0)});
-  EXPECT_TRUE(actions.retired.empty());
-  for (int ticks = 0; ticks < 10 && actions.retired.empty(); ++ticks) {
-    now = plan.wakeup();
-    ASSERT_LT(now, TimePoint::max());
-    apply(event::Tick{});
-  }
-  EXPECT_EQ(actions.retired.size(), 1);
-}
-
 TEST(Plan, TheStartOfAFrameIsThatOfTheRunThatCounted) {
   PlanDriver cards;
   cards.add_cards(2, 1);
