@@ -8,9 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from .._package_limits import MAX_BATCH
 from ..cli.arguments import real, whole
 from .errors import CompileError, WrongUsage
-from .limits import MAX_BATCH, MAX_RESULTS, MAX_SAMPLES, MAX_SEED, MAX_SPEED_PAIRS, is_mean, is_share, is_std
+from .limits import MAX_RESULTS, MAX_SAMPLES, MAX_SEED, MAX_SPEED_PAIRS, is_mean, is_share, is_std
 
 EPILOG = """examples:
   polymetis compile yolo.onnx -o build/yolo --imageset photos/

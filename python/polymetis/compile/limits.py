@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._package_limits import MAX_BATCH, MAX_LABELS, MAX_NAME_BYTES, name_bytes
 from .errors import CompileError
 
 if TYPE_CHECKING:
     from .options import Options
 
-MAX_BATCH = 64
 MAX_SAMPLES = 1_000_000
 MAX_SPEED_PAIRS = 10_000
 MAX_RESULTS = 4095
 MAX_SEED = 2**32 - 1
 """NumPy's."""
-MAX_LABELS = 65536
-MAX_NAME_BYTES = 255
 FLOAT_MIN, FLOAT_MAX = 2.0**-126, 3.4e38
 
 
@@ -53,4 +51,4 @@ def check_options(options: Options) -> None:
 
 
 def fits(text: str) -> bool:
-    return len(text.encode(errors="replace")) <= MAX_NAME_BYTES
+    return name_bytes(text) <= MAX_NAME_BYTES

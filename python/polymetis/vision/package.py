@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from .._package_limits import MAX_BATCH, MAX_LABELS
 from .files import PackageFile, open_plain
 from .values import items, positive, text, whole
 
 MAX_BYTES = 16 << 20
 MAX_GRAPH_BYTES = 2 << 30
 MAX_TENSOR_BYTES = 1 << 30
-MAX_BATCH = MAX_TENSORS = 64
+MAX_TENSORS = 64
 MAX_RANK = 8
-MAX_LABELS = 65536
 
 
 @dataclass(frozen=True)

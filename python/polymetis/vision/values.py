@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-MAX_NAME_BYTES = 255
+from .._package_limits import MAX_NAME_BYTES, name_bytes
+
 SMALLEST, GREATEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
@@ -24,7 +25,7 @@ def positive(value: Any) -> float:
 
 
 def text(value: Any, least: int = 0) -> str:
-    if not isinstance(value, str) or not least <= len(value.encode(errors="replace")) <= MAX_NAME_BYTES:
+    if not isinstance(value, str) or not least <= name_bytes(value) <= MAX_NAME_BYTES:
         raise ValueError(f"{value!r:.40} stands where a text of {least} to {MAX_NAME_BYTES} bytes is wanted")
     return value
 
